@@ -1,0 +1,1 @@
+"""The coordinator service: leader election, planner, reconciler, gRPC and REST API."""

@@ -1,0 +1,1 @@
+"""The registry service: subjects, ids, compatibility, gRPC and REST API."""

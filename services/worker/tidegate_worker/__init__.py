@@ -1,0 +1,1 @@
+"""The worker service: membership, claims, task processes and their loops."""

@@ -1,0 +1,1 @@
+"""Tidegate: databases to Kafka to the lakehouse, exactly once."""

@@ -1,0 +1,1 @@
+"""Generated gRPC stubs: ``tidegate.api.{common,coordinator,worker,registry}.v1``."""
