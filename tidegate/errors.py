@@ -68,3 +68,7 @@ class ConfigError(FatalError):
         self.problems = tuple(problems)
         lines = "; ".join(f"{problem.key}: {problem.message}" for problem in self.problems)
         super().__init__(f"configuration is invalid: {lines}")
+
+
+class RecordHaltedError(FatalError):
+    """A record can not go on and ``errors.tolerance`` is ``none``: the task fails at it, having lost nothing."""

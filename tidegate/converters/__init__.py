@@ -1,0 +1,1 @@
+"""Converters: Avro with the schema registry, JSON, string."""

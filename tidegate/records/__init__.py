@@ -1,0 +1,1 @@
+"""Envelope batches, faults, Arrow and schema language types, wire format."""

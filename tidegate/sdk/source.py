@@ -1,0 +1,87 @@
+"""Base classes of source connectors: from a system into Kafka."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Protocol
+
+from tidegate.errors import ConfigProblem
+from tidegate.records.envelope import SourceBatch
+from tidegate.sdk.config_def import Config, ConfigDef
+
+
+class SourceContext(Protocol):
+    """What the worker gives a source task."""
+
+    connector: str
+    """Connector name."""
+    task: int
+    """Task number, from 0."""
+    stopping: threading.Event
+    """Set when the task has to come to an end: wait on it instead of sleeping."""
+
+    def offset(self, partition: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """The last committed offset of a source partition, as the task gave it; None at the first start."""
+        ...
+
+
+class SourceTask(ABC):
+    """Reads one share of a source system. Lives in a process of its own; all calls come from one thread."""
+
+    @abstractmethod
+    def start(self, config: Config, context: SourceContext) -> None:
+        """Called once, after zombies of this task have been fenced and its offsets read.
+
+        Raises:
+            RetriableError: the system is away; the task is restarted with backoff.
+            FatalError: the task goes to FAILED and stays until restarted.
+        """
+
+    @abstractmethod
+    def poll(self) -> Sequence[SourceBatch]:
+        """Returns the next batches, or nothing after at most about a second of waiting.
+
+        What one call returns is written with its offsets in one Kafka transaction. Called again only after that one has
+        committed or, when `poll` runs ahead, after it was handed over; after an abort the task is started anew from its
+        committed offsets, so a task may keep its position in memory.
+
+        Raises:
+            RetriableError: the task is restarted from its committed offsets with backoff.
+            FatalError: the task goes to FAILED.
+        """
+
+    def committed(self, partition: Mapping[str, Any], offset: Mapping[str, Any]) -> None:  # noqa: B027
+        """Called after the transaction that holds this offset has committed; for upstream acknowledgements."""
+
+    def stop(self) -> None:  # noqa: B027
+        """Called once at the end, also after a failure; releases resources. Must not raise."""
+
+
+class SourceConnector(ABC):
+    """Describes a kind of source: its keys, and how it is split into tasks. Stateless; runs on any worker."""
+
+    name: ClassVar[str]
+    """Plugin name, used in ``connector.class``."""
+    version: ClassVar[str] = "0.1.0"
+    doc: ClassVar[str] = ""
+    """One paragraph for the reference docs."""
+    aliases: ClassVar[tuple[str, ...]] = ()
+    """Other names ``connector.class`` may use, such as the Java class of Kafka Connect it stands in for."""
+    config_def: ClassVar[ConfigDef]
+    """The connector's own keys; the framework adds those every connector has."""
+    task_class: ClassVar[type[SourceTask]]
+
+    def validate(self, config: Config) -> Sequence[ConfigProblem]:
+        """Checks what single keys can not tell: combinations, reachability. May do IO with deadlines of a few seconds."""
+        return ()
+
+    def task_configs(self, config: Config, max_tasks: int) -> Sequence[Mapping[str, str]]:
+        """Splits the work into at most ``max_tasks`` task configurations; each is merged over the connector's.
+
+        Raises:
+            RetriableError: the source system is away.
+            ConfigError: the configuration names what does not exist.
+        """
+        return [{}]
