@@ -102,9 +102,7 @@ def envelope(
     schema = pa.schema(
         [
             pa.field("key", key.type, metadata={SCHEMA_NAME: key_name.encode()} if key_name else None),
-            pa.field(
-                "value", value.type, metadata={SCHEMA_NAME: value_name.encode()} if value_name else None
-            ),
+            pa.field("value", value.type, metadata={SCHEMA_NAME: value_name.encode()} if value_name else None),
             pa.field("headers", HEADERS),
             pa.field("timestamp", TIMESTAMP),
         ]

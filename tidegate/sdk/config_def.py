@@ -188,9 +188,7 @@ class ConfigDef:
         """
         if name in self.keys:
             raise ValueError(f"configuration key {name} is defined twice")
-        self.keys[name] = ConfigKey(
-            name, type_, default, importance, doc, validator, group, tuple(recommended)
-        )
+        self.keys[name] = ConfigKey(name, type_, default, importance, doc, validator, group, tuple(recommended))
         return self
 
     def merged(self, *others: ConfigDef) -> ConfigDef:

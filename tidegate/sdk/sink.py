@@ -117,5 +117,5 @@ class SinkConnector(ABC):
     task_class: ClassVar[type[SinkTask]]
 
     def validate(self, config: Config) -> Sequence[ConfigProblem]:
-        """Checks what single keys can not tell: combinations, reachability. May do IO with deadlines of a few seconds."""
+        """Checks what single keys can not tell: combinations, reachability. May do IO with short deadlines."""
         return ()

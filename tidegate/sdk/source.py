@@ -26,6 +26,22 @@ class SourceContext(Protocol):
         """The last committed offset of a source partition, as the task gave it; None at the first start."""
         ...
 
+    def halt(self, topic: str, raw: bytes, message: str, exception: str = "DataException") -> None:
+        """Halts one piece of input that can not be made into a record, during ``poll``.
+
+        It goes to the dead letter queue within the transaction of what the same ``poll`` returns.
+
+        Args:
+            topic: the topic it was meant for.
+            raw: the input as read.
+            message: one sentence naming the field and the rule.
+            exception: name of the error.
+
+        Raises:
+            RecordHaltedError: ``errors.tolerance`` is ``none``; let it pass through ``poll``.
+        """
+        ...
+
 
 class SourceTask(ABC):
     """Reads one share of a source system. Lives in a process of its own; all calls come from one thread."""
@@ -74,7 +90,7 @@ class SourceConnector(ABC):
     task_class: ClassVar[type[SourceTask]]
 
     def validate(self, config: Config) -> Sequence[ConfigProblem]:
-        """Checks what single keys can not tell: combinations, reachability. May do IO with deadlines of a few seconds."""
+        """Checks what single keys can not tell: combinations, reachability. May do IO with short deadlines."""
         return ()
 
     def task_configs(self, config: Config, max_tasks: int) -> Sequence[Mapping[str, str]]:
