@@ -129,10 +129,11 @@ class Caller:
             tries += 1
             if tries % len(self.endpoints) == 0:
                 await asyncio.sleep(min(backoff.next(), max(deadline - time.monotonic(), 0)))
+        tls = " and that ca_file holds the authority of its certificate" if self._config.tls else ""
         raise EtcdUnavailableError(
             f"no etcd endpoint of {', '.join(self._config.addresses)} answered within {self.budget:g} s to {what}"
             f" ({reason}).",
-            remedy="Check that etcd runs, is reachable and has a quorum.",
+            remedy=f"Check that etcd runs, is reachable and has a quorum{tls}.",
         )
 
     async def metadata(self, *, require_leader: bool = True) -> Metadata:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Self
 from tidegate.api.etcd.v1 import etcd_pb2 as pb
 from tidegate.etcd.backoff import Backoff
 from tidegate.etcd.caller import STREAM_ERRORS, Caller
-from tidegate.etcd.errors import EtcdError, EtcdUnauthenticatedError, EtcdUnavailableError
+from tidegate.etcd.errors import EtcdError, EtcdUnavailableError
 from tidegate.etcd.events import Snapshot, WatchItem
 from tidegate.etcd.keyvalue import RangeResult
 from tidegate.etcd.wire import decode_changes
@@ -189,7 +189,7 @@ class Watch:
             log.info("etcd_watch_compacted", watch=self._what, seen=self._seen, compacted=response.compact_revision)
             self._seen = None
         elif response.canceled:
-            self._refused(response.cancel_reason)
+            await self._refused(response.cancel_reason)
         elif response.events:
             changes = decode_changes(response)
             self._seen = changes.revision
@@ -198,12 +198,10 @@ class Watch:
             # A progress notification: the member has delivered everything up to this revision.
             self._seen = max(self._seen, response.header.revision)
 
-    def _refused(self, reason: str) -> None:
-        if "PermissionDenied" in reason or "permission denied" in reason:
-            raise EtcdUnauthenticatedError(
-                f"etcd refused to watch {self._what}: {reason}.", remedy="Give the etcd user read permission."
-            )
+    async def _refused(self, reason: str) -> None:
+        # etcd says "permission denied" for a stale token too; listing logs in anew and tells which it is.
         self._caller.forget_login()
+        await self._list()
         raise EtcdUnavailableError(f"etcd cancelled the watch of {self._what}: {reason}.")
 
 
