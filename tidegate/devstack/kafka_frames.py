@@ -1,0 +1,227 @@
+"""The few Kafka protocol messages the transaction gate has to understand, as pure functions.
+
+Source: the Apache Kafka protocol guide and the message definitions of Produce (0), InitProducerId (22) and EndTxn (26).
+A frame here is a message without its 4-byte size.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import NamedTuple
+
+PRODUCE = 0
+INIT_PRODUCER_ID = 22
+END_TXN = 26
+
+_FIRST_FLEXIBLE = {PRODUCE: 9, INIT_PRODUCER_ID: 2, END_TXN: 3}
+INVALID_PRODUCER_EPOCH = 47
+_PRODUCER_ID_IN_BATCH = 43
+
+
+class FrameError(ValueError):
+    """A frame is shorter than its message."""
+
+
+class _Reader:
+    def __init__(self, frame: bytes) -> None:
+        self._frame = frame
+        self._at = 0
+
+    def take(self, size: int) -> bytes:
+        piece = self._frame[self._at : self._at + size]
+        if len(piece) != size:
+            raise FrameError(f"a frame of {len(self._frame)} bytes ends inside a field")
+        self._at += size
+        return piece
+
+    def unpack(self, layout: str) -> int:
+        return int(struct.unpack(f">{layout}", self.take(struct.calcsize(f">{layout}")))[0])
+
+    def uvarint(self) -> int:
+        value = shift = 0
+        while True:
+            byte = self.take(1)[0]
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                return value
+            shift += 7
+
+    def string(self, *, compact: bool) -> str | None:
+        size = self.uvarint() - 1 if compact else self.unpack("h")
+        return None if size < 0 else self.take(size).decode()
+
+    def skip_bytes(self, *, compact: bool) -> None:
+        size = self.uvarint() - 1 if compact else self.unpack("i")
+        if size > 0:
+            self.take(size)
+
+    def length(self, *, compact: bool) -> int:
+        return max(0, self.uvarint() - 1 if compact else self.unpack("i"))
+
+    def skip_tags(self, *, flexible: bool) -> None:
+        if flexible:
+            for _ in range(self.uvarint()):
+                self.uvarint()
+                self.take(self.uvarint())
+
+
+def _uvarint(value: int) -> bytes:
+    encoded = bytearray()
+    while value >= 0x80:
+        encoded.append(value & 0x7F | 0x80)
+        value >>= 7
+    encoded.append(value)
+    return bytes(encoded)
+
+
+def _string(text: str | None, *, compact: bool) -> bytes:
+    if text is None:
+        return b"\x00" if compact else b"\xff\xff"
+    data = text.encode()
+    return (_uvarint(len(data) + 1) if compact else struct.pack(">h", len(data))) + data
+
+
+def _array(size: int, *, compact: bool) -> bytes:
+    return _uvarint(size + 1) if compact else struct.pack(">i", size)
+
+
+@dataclass(frozen=True)
+class RequestHeader:
+    """What stands before every request.
+
+    Args:
+        api_key: kind of request.
+        api_version: its version.
+        correlation_id: repeated in the response.
+        flexible: whether the version uses compact lengths and tagged fields; only told for the kinds named here.
+    """
+
+    api_key: int
+    api_version: int
+    correlation_id: int
+    flexible: bool
+
+
+def _start(frame: bytes) -> tuple[RequestHeader, _Reader]:
+    reader = _Reader(frame)
+    api_key, api_version, correlation_id = reader.unpack("h"), reader.unpack("h"), reader.unpack("i")
+    flexible = api_version >= _FIRST_FLEXIBLE.get(api_key, 1 << 15)
+    return RequestHeader(api_key, api_version, correlation_id, flexible), reader
+
+
+def _body(frame: bytes) -> tuple[RequestHeader, _Reader]:
+    header, reader = _start(frame)
+    reader.string(compact=False)
+    reader.skip_tags(flexible=header.flexible)
+    return header, reader
+
+
+def request_header(frame: bytes) -> RequestHeader:
+    """Reads the header of any request."""
+    return _start(frame)[0]
+
+
+def transactional_id(frame: bytes) -> str | None:
+    """The transactional id of a Produce, InitProducerId or EndTxn request; None when it has none."""
+    header, reader = _body(frame)
+    return reader.string(compact=header.flexible)
+
+
+class Producer(NamedTuple):
+    """One incarnation of a transactional producer."""
+
+    transactional_id: str
+    producer_id: int
+    epoch: int
+
+
+def producer(frame: bytes) -> Producer | None:
+    """The transactional producer that sent a Produce or EndTxn request; None when it is not transactional."""
+    header, reader = _body(frame)
+    compact = header.flexible
+    name = reader.string(compact=compact)
+    if name is None:
+        return None
+    if header.api_key == PRODUCE:
+        reader.take(2 + 4)
+        if not reader.length(compact=compact):
+            return None
+        reader.string(compact=compact)
+        if not reader.length(compact=compact):
+            return None
+        reader.take(4)
+        reader.length(compact=compact)
+        reader.take(_PRODUCER_ID_IN_BATCH)
+    return Producer(name, reader.unpack("q"), reader.unpack("h"))
+
+
+def end_txn_commits(frame: bytes) -> bool:
+    """Whether an EndTxn request commits rather than aborts."""
+    header, reader = _body(frame)
+    reader.string(compact=header.flexible)
+    reader.take(8 + 2)
+    return reader.take(1) != b"\x00"
+
+
+def produce_accepted(frame: bytes) -> bytes:
+    """The response that tells the sender of a Produce request that every partition took its records."""
+    header, reader = _body(frame)
+    compact = header.flexible
+    reader.string(compact=compact)
+    reader.take(2 + 4)
+    topics = []
+    for _ in range(reader.length(compact=compact)):
+        name = reader.string(compact=compact)
+        partitions = []
+        for _ in range(reader.length(compact=compact)):
+            partitions.append(reader.unpack("i"))
+            reader.skip_bytes(compact=compact)
+            reader.skip_tags(flexible=compact)
+        reader.skip_tags(flexible=compact)
+        topics.append((name, partitions))
+    tags = b"\x00" if compact else b""
+    version = header.api_version
+    parts = [struct.pack(">i", header.correlation_id), tags, _array(len(topics), compact=compact)]
+    for name, partitions in topics:
+        parts += [_string(name, compact=compact), _array(len(partitions), compact=compact)]
+        for partition in partitions:
+            parts.append(struct.pack(">ihqq", partition, 0, -1, -1))
+            if version >= 5:
+                parts.append(struct.pack(">q", -1))
+            if version >= 8:
+                parts += [_array(0, compact=compact), _string(None, compact=compact)]
+            parts.append(tags)
+        parts.append(tags)
+    return b"".join([*parts, struct.pack(">i", 0), tags])
+
+
+def produce_errors(header: RequestHeader, response: bytes) -> list[int]:
+    """The error codes other than 0 in the response to a Produce request."""
+    reader = _Reader(response)
+    compact, version = header.flexible, header.api_version
+    reader.take(4)
+    reader.skip_tags(flexible=compact)
+    errors = []
+    for _ in range(reader.length(compact=compact)):
+        reader.string(compact=compact)
+        for _ in range(reader.length(compact=compact)):
+            reader.take(4)
+            errors.append(reader.unpack("h"))
+            reader.take(16 + (8 if version >= 5 else 0))
+            if version >= 8:
+                for _ in range(reader.length(compact=compact)):
+                    reader.take(4)
+                    reader.string(compact=compact)
+                    reader.skip_tags(flexible=compact)
+                reader.string(compact=compact)
+            reader.skip_tags(flexible=compact)
+        reader.skip_tags(flexible=compact)
+    return [error for error in errors if error]
+
+
+def end_txn_refused(frame: bytes, error: int) -> bytes:
+    """The response that refuses an EndTxn request with an error code."""
+    header = request_header(frame)
+    tags = b"\x00" if header.flexible else b""
+    return struct.pack(">i", header.correlation_id) + tags + struct.pack(">ih", 0, error) + tags
