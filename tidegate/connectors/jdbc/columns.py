@@ -1,0 +1,161 @@
+"""The columns of what is read: their Arrow types, and pages of rows as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlalchemy.types import TypeEngine
+
+from tidegate.connectors.jdbc.column_types import NumericMapping, arrow_type, to_array
+from tidegate.connectors.jdbc.relation import Relation
+from tidegate.errors import FatalError
+
+Fingerprint = tuple[tuple[Any, ...], ...]
+"""What a cursor tells about its columns at no cost: names, and types where the driver knows them."""
+
+
+def fingerprint(description: Sequence[Sequence[Any]]) -> Fingerprint:
+    """The fingerprint of a DB-API cursor's description."""
+    return tuple((str(column[0]), str(column[1]), column[4], column[5]) for column in description)
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The columns of a table or query as of one fingerprint.
+
+    Args:
+        fields: one Arrow field a column, in the order of the rows.
+        seen: the fingerprint they belong to.
+    """
+
+    fields: tuple[pa.Field, ...]
+    seen: Fingerprint
+
+    def index(self, name: str) -> int:
+        """Position of a column; the case of its name does not matter where it is unique.
+
+        Raises:
+            FatalError: there is no such column.
+        """
+        names = [field.name for field in self.fields]
+        if name in names:
+            return names.index(name)
+        folded = [index for index, other in enumerate(names) if other.lower() == name.lower()]
+        if len(folded) != 1:
+            raise FatalError(f"Column {name!r} is missing.", remedy=f"Use one of {', '.join(names)}.")
+        return folded[0]
+
+    def struct(self, rows: Sequence[Sequence[Any]]) -> pa.StructArray:
+        """Rows as a struct array.
+
+        Raises:
+            ValueError: a value does not fit its column's type.
+        """
+        columns: Sequence[Sequence[Any]] = list(zip(*rows, strict=True)) or [() for _ in self.fields]
+        arrays = []
+        for field, values in zip(self.fields, columns, strict=True):
+            try:
+                array = to_array(values, field.type)
+            except ValueError as error:
+                raise ValueError(f"column {field.name!r}: {error}") from error
+            if array.null_count and not field.nullable:
+                raise ValueError(f"column {field.name!r} is NOT NULL and has a null")
+            arrays.append(array)
+        return pa.StructArray.from_arrays(arrays, fields=list(self.fields))
+
+    def sound(self, rows: Sequence[Sequence[Any]]) -> Iterator[str | None]:
+        """For each row by itself what is wrong with it, or None."""
+        for row in rows:
+            try:
+                self.struct([row])
+            except ValueError as error:
+                yield str(error)
+            else:
+                yield None
+
+
+def read_columns(
+    connection: Connection, relation: Relation, seen: Fingerprint, mapping: NumericMapping
+) -> Columns | None:
+    """The columns as the database's catalogue has them now.
+
+    Returns:
+        None when they are no longer those of ``seen``: the table has changed again.
+
+    Raises:
+        FatalError: the table is gone.
+    """
+    backend = connection.dialect.name
+    names = [column[0] for column in seen]
+    if relation.query is not None:
+        types = [_described_type(connection, column) for column in seen]
+        fields = [
+            pa.field(name, arrow_type(type_, mapping, backend=backend)) for name, type_ in zip(names, types, strict=True)
+        ]
+        return Columns(tuple(fields), seen)
+    inspector = sa.inspect(connection)
+    try:
+        reflected = {str(column["name"]): column for column in inspector.get_columns(relation.table, relation.schema)}
+        keys = inspector.get_pk_constraint(relation.table, relation.schema).get("constrained_columns") or []
+    except sa.exc.NoSuchTableError:
+        raise FatalError(f"Table {relation.name} is gone.", remedy="Remove it from table.whitelist.") from None
+    matched = [reflected.get(name) or reflected.get(name.lower()) for name in names]
+    if len(reflected) != len(names) or any(column is None for column in matched):
+        return None
+    fields = []
+    for column in matched:
+        assert column is not None
+        # SQLite reports INTEGER PRIMARY KEY, which can not be null, as nullable.
+        required = not column.get("nullable", True) or (backend == "sqlite" and keys == [column["name"]])
+        type_ = arrow_type(column["type"], mapping, backend=backend)
+        fields.append(pa.field(str(column["name"]), type_, nullable=not required))
+    return Columns(tuple(fields), seen)
+
+
+def _described_type(connection: Connection, column: Sequence[Any]) -> TypeEngine[Any]:
+    """The SQL type of a query's column, from the driver's description of it."""
+    _, code, precision, scale = column
+    dialect: Any = connection.dialect
+    if dialect.name == "postgresql":
+        from psycopg import postgres
+
+        info = postgres.types.get(int(code)) if code.isdigit() else None
+        if info is None:
+            return sa.types.String()
+        name = {"bool": "boolean", "bpchar": "character", "varchar": "character varying"}.get(info.name, info.regtype)
+        known = dialect.ischema_names.get(name)
+        if known is None:
+            return sa.types.String()
+        if info.name == "numeric":
+            found: TypeEngine[Any] = sa.types.Numeric(precision, scale)
+        elif info.name in ("timestamptz", "timetz"):
+            found = known(timezone=True)
+        else:
+            found = known() if isinstance(known, type) else known
+        return sa.types.ARRAY(found) if int(code) == info.array_oid else found
+    if dialect.name in ("mysql", "mariadb"):
+        return _mysql_type(int(code), precision, scale)
+    return _UNKNOWN
+
+
+_UNKNOWN: TypeEngine[Any] = sa.types.String()
+
+
+def _mysql_type(code: int, precision: int | None, scale: int | None) -> TypeEngine[Any]:
+    from pymysql.constants import FIELD_TYPE as KIND
+
+    if code in (KIND.DECIMAL, KIND.NEWDECIMAL):
+        return sa.types.Numeric(precision, scale)
+    if code in (KIND.TINY, KIND.SHORT, KIND.INT24, KIND.YEAR, KIND.LONG, KIND.LONGLONG):
+        return sa.types.BigInteger()
+    if code in (KIND.FLOAT, KIND.DOUBLE):
+        return sa.types.Double()
+    if code == KIND.TIMESTAMP:
+        return sa.types.TIMESTAMP(timezone=True)
+    kinds: dict[int, TypeEngine[Any]] = {KIND.DATETIME: sa.types.DateTime(), KIND.DATE: sa.types.Date()}
+    return kinds.get(code, _UNKNOWN)

@@ -1,0 +1,186 @@
+"""Connections to the database: deadlines, session settings, its clock, and what its errors mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.exc import (
+    DBAPIError,
+    InterfaceError,
+    InternalError,
+    NoSuchModuleError,
+    OperationalError,
+    SQLAlchemyError,
+)
+from sqlalchemy.pool import QueuePool
+
+from tidegate.connectors.jdbc.url import parse_url
+from tidegate.errors import FatalError, RetriableError, TidegateError
+from tidegate.sdk.config_def import Config
+
+_CLOCK = {
+    "postgresql": "SELECT clock_timestamp()",
+    "mysql": "SELECT UTC_TIMESTAMP(6)",
+    "mariadb": "SELECT UTC_TIMESTAMP(6)",
+    "sqlite": "SELECT strftime('%Y-%m-%d %H:%M:%f', 'now')",
+    "oracle": "SELECT SYS_EXTRACT_UTC(SYSTIMESTAMP) FROM dual",
+}
+_REFUSED = ("authentication failed", "access denied", "no password supplied", "ora-01017", "permission denied")
+_MISSING = ("no such table", "no such column", "does not exist", "unknown column", "doesn't exist", "unknown database")
+_EXTRAS = {"pymysql": "mysql", "oracledb": "oracle"}
+
+
+class Database:
+    """One database: at most one connection at a time, every call with a deadline.
+
+    Args:
+        url: where it is.
+        connect_timeout_ms: deadline for connecting.
+        statement_timeout_ms: deadline for one statement, where the database has such a thing.
+
+    Raises:
+        FatalError: the driver for it is not installed.
+    """
+
+    def __init__(self, url: URL, *, connect_timeout_ms: int, statement_timeout_ms: int) -> None:
+        self.url = url
+        try:
+            self.engine = _engine(url, connect_timeout_ms, statement_timeout_ms)
+        except (ModuleNotFoundError, NoSuchModuleError) as error:
+            module = getattr(error, "name", None) or str(error)
+            remedy = f"Install it: pip install 'tidegate[{_EXTRAS[module]}]'." if module in _EXTRAS else ""
+            raise FatalError(f"The driver {module} for {url.get_backend_name()} is missing.", remedy=remedy) from error
+
+    @classmethod
+    def from_config(cls, config: Config, *, connect_timeout_ms: int | None = None) -> Database:
+        """The database a connector's configuration names.
+
+        Raises:
+            FatalError: the driver for it is not installed.
+        """
+        return cls(
+            parse_url(config["connection.url"], config["connection.user"], config["connection.password"]),
+            connect_timeout_ms=connect_timeout_ms or config["connection.timeout.ms"],
+            statement_timeout_ms=config["statement.timeout.ms"],
+        )
+
+    @property
+    def name(self) -> str:
+        """Where it is, for people: without user and password."""
+        if self.backend == "sqlite":
+            return f"sqlite database {self.url.database}"
+        port = f":{self.url.port}" if self.url.port else ""
+        return f"{self.backend} database {self.url.database or ''} at {self.url.host}{port}"
+
+    @property
+    def backend(self) -> str:
+        """Kind of database, as SQLAlchemy names it."""
+        return self.engine.dialect.name
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """A connection in autocommit mode: no transaction stays open between statements.
+
+        Raises:
+            RetriableError: the database is away or out of time.
+            FatalError: it refuses the statement or the user.
+        """
+        try:
+            with self.engine.connect() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            raise self.translate(error) from error
+
+    def clock(self, connection: Connection) -> datetime:
+        """The database's own time, with time zone."""
+        value = connection.exec_driver_sql(_CLOCK[self.backend]).scalar_one()
+        if isinstance(value, str):
+            value = datetime.fromisoformat(value)
+        moment: datetime = value
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+    def translate(self, error: SQLAlchemyError) -> TidegateError:
+        """The error as ours: a lost or late database is retriable; a refused user or statement is not."""
+        cause = str(getattr(error, "orig", None) or error).strip().splitlines()
+        text = cause[0] if cause else type(error).__name__
+        lowered = " ".join(cause).lower()
+        if any(sign in lowered for sign in _REFUSED):
+            return FatalError(
+                f"The {self.name} refuses the user: {text}.",
+                remedy="Check connection.user, connection.password and the user's rights.",
+            )
+        if any(sign in lowered for sign in _MISSING):
+            return FatalError(f"The {self.name} lacks what was asked for: {text}.")
+        if isinstance(error, (OperationalError, InterfaceError, InternalError)) or (
+            isinstance(error, DBAPIError) and error.connection_invalidated
+        ):
+            return RetriableError(f"The {self.name} does not answer: {text}.", remedy="Check host, port and network.")
+        if isinstance(error, sa.exc.TimeoutError):
+            return RetriableError(f"The {self.name} gave no connection in time: {text}.")
+        return FatalError(f"The {self.name} refuses the statement: {text}.")
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self.engine.dispose()
+
+
+def _engine(url: URL, connect_timeout_ms: int, statement_timeout_ms: int) -> Engine:
+    seconds = max(1, connect_timeout_ms // 1000)
+    statement_seconds = max(1, statement_timeout_ms // 1000)
+    arguments: dict[str, Any] = {}
+    match url.get_backend_name():
+        case "postgresql":
+            arguments = {
+                "connect_timeout": max(2, seconds),
+                "options": f"-c statement_timeout={statement_timeout_ms} -c timezone=UTC",
+                "keepalives_idle": 10,
+                "keepalives_interval": 5,
+                "keepalives_count": 3,
+                "tcp_user_timeout": statement_timeout_ms,
+                # A plan kept on the server fails after ALTER TABLE.
+                "prepare_threshold": None,
+            }
+        case "mysql" | "mariadb":
+            arguments = {
+                "connect_timeout": seconds,
+                "read_timeout": statement_seconds,
+                "write_timeout": statement_seconds,
+                "init_command": "SET time_zone = '+00:00'",
+            }
+        case "sqlite":
+            arguments = {"timeout": seconds, "check_same_thread": False}
+        case "oracle":
+            arguments = {"tcp_connect_timeout": seconds}
+    engine = sa.create_engine(
+        url,
+        connect_args=arguments,
+        poolclass=QueuePool,
+        pool_size=1,
+        max_overflow=1,
+        pool_timeout=seconds,
+        pool_pre_ping=True,
+        isolation_level="AUTOCOMMIT",
+        hide_parameters=True,
+    )
+    if url.get_backend_name() == "postgresql":
+        event.listen(engine, "connect", _json_as_text)
+    if url.get_backend_name() == "oracle":
+
+        @event.listens_for(engine, "connect")
+        def _deadline(connection: Any, _record: Any) -> None:
+            connection.call_timeout = statement_timeout_ms
+
+    return engine
+
+
+def _json_as_text(connection: Any, _record: Any) -> None:
+    from psycopg.types.string import TextLoader
+
+    for name in ("json", "jsonb"):
+        connection.adapters.register_loader(name, TextLoader)
