@@ -1,0 +1,1 @@
+"""Settings of the services, and the secrets in connector configurations."""

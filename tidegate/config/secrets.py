@@ -1,0 +1,210 @@
+"""Secrets in connector configurations: sealed where they are stored, opened only where they are used.
+
+References follow Kafka Connect's config providers (KIP-297, KIP-421, KIP-887): ``${env:NAME}``,
+``${file:/path/to.properties:key}``, ``${dir:/path:file}``. ``${sealed:...}`` is a literal secret, encrypted with the
+cluster's key.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from tidegate.errors import ConfigError, ConfigProblem
+
+HIDDEN = "[hidden]"
+_SEALED = "${sealed:"
+_REFERENCE = re.compile(r"\$\{(?P<provider>[A-Za-z][A-Za-z0-9_-]*):(?:(?P<path>[^}]*):)?(?P<key>[^:}]*)\}")
+
+
+def make_key() -> str:
+    """A new key for the setting ``secret_key``."""
+    return Fernet.generate_key().decode()
+
+
+class SecretBox:
+    """Seals and opens text with the cluster's key: authenticated encryption (Fernet).
+
+    Args:
+        keys: the setting ``secret_key``: one key or several separated by commas, of which the first seals and all
+            open; None for a service without one, which then refuses to seal and to open.
+
+    Raises:
+        ValueError: a key is malformed.
+    """
+
+    def __init__(self, keys: str | None) -> None:
+        self._fernet = _fernet(keys) if keys else None
+
+    @staticmethod
+    def check(keys: str | None) -> None:
+        """Raises ValueError when ``keys`` holds a malformed key."""
+        if keys:
+            _fernet(keys)
+
+    def seal(self, secret: str) -> str:
+        """``${sealed:...}``, which holds ``secret`` for owners of the key.
+
+        Raises:
+            ConfigError: there is no key.
+        """
+        return f"{_SEALED}{self._required('store').encrypt(secret.encode()).decode()}}}"
+
+    def open(self, sealed: str) -> str:
+        """What was sealed.
+
+        Raises:
+            ConfigError: there is no key, it is another one, or the text was tampered with.
+        """
+        try:
+            return self._required("open").decrypt(sealed[len(_SEALED) : -1].encode()).decode()
+        except InvalidToken:
+            raise _secret_key_error(
+                "does not open a secret in a connector's configuration: it was sealed with another key. "
+                "Give every coordinator and worker the same secret_key, or set the secret anew."
+            ) from None
+
+    def _required(self, verb: str) -> MultiFernet:
+        if self._fernet is None:
+            raise _secret_key_error(
+                f"is not set, so this service can not {verb} a literal secret of a connector's configuration. "
+                "Make a key with `tidegate secret-key` and give it to every coordinator and worker as "
+                "TIDEGATE_SECRET_KEY, or write the secret as a reference such as ${env:NAME} or ${file:/path:key}."
+            )
+        return self._fernet
+
+
+def is_reference(value: str) -> bool:
+    """Whether ``value`` consists of nothing but ``${provider:...}`` references, so that it shows no secret."""
+    return bool(value) and not _REFERENCE.sub("", value) and not is_sealed(value)
+
+
+def is_sealed(value: str) -> bool:
+    """Whether ``value`` is what :meth:`SecretBox.seal` returns."""
+    return value.startswith(_SEALED) and value.endswith("}")
+
+
+def seal_secrets(config: Mapping[str, str], password_keys: Collection[str], box: SecretBox) -> dict[str, str]:
+    """The configuration as it may be stored: literal values of password keys sealed, all else as given.
+
+    Args:
+        config: as the user gave it.
+        password_keys: names of the keys that hold secrets.
+        box: seals.
+
+    Raises:
+        ConfigError: a secret is given literally and there is no key; names every such key.
+    """
+    stored: dict[str, str] = {}
+    problems: list[ConfigProblem] = []
+    for key, value in config.items():
+        stored[key] = value
+        if key in password_keys and value and not is_reference(value) and not is_sealed(value):
+            try:
+                stored[key] = box.seal(value)
+            except ConfigError as error:
+                problems.extend(ConfigProblem(key, f"secret_key {each.message}") for each in error.problems)
+    if problems:
+        raise ConfigError(problems)
+    return stored
+
+
+def hide_secrets(config: Mapping[str, str], password_keys: Collection[str]) -> dict[str, str]:
+    """The configuration as it may be shown: password values other than references are ``[hidden]``."""
+    return {
+        key: HIDDEN if is_sealed(value) or (key in password_keys and not is_reference(value)) else value
+        for key, value in config.items()
+    }
+
+
+def resolve(config: Mapping[str, str], box: SecretBox) -> dict[str, str]:
+    """The configuration with every reference replaced by what it refers to, on this machine, now.
+
+    Args:
+        config: as stored.
+        box: opens what is sealed.
+
+    Raises:
+        ConfigError: all that can not be resolved, each with its key; no secrets.
+    """
+    resolved: dict[str, str] = {}
+    problems: list[ConfigProblem] = []
+    for key, value in config.items():
+        try:
+            opened = box.open(value) if is_sealed(value) else value
+            resolved[key] = _REFERENCE.sub(_look_up, opened)
+        except ConfigError as error:
+            problems.extend(ConfigProblem(key, f"{each.key} {each.message}") for each in error.problems)
+        except ValueError as error:
+            problems.append(ConfigProblem(key, str(error)))
+    if problems:
+        raise ConfigError(problems)
+    return resolved
+
+
+def _look_up(reference: re.Match[str]) -> str:
+    provider, path, key = reference["provider"], reference["path"] or "", reference["key"]
+    match provider:
+        case "env":
+            return _environment(key)
+        case "file":
+            return _property(Path(path), key)
+        case "dir":
+            return _directory_entry(Path(path), key)
+        case _:
+            raise ValueError(
+                f"{reference[0]} names no known provider. "
+                "Use ${env:NAME}, ${file:/path:key} or ${dir:/path:file}."
+            )
+
+
+def _environment(name: str) -> str:
+    try:
+        return os.environ[name]
+    except KeyError:
+        raise ValueError(
+            f"the environment variable {name} is not set where the task runs. Set it for every worker."
+        ) from None
+
+
+def _property(path: Path, key: str) -> str:
+    for line in _read(path).splitlines():
+        name, separator, value = line.partition("=")
+        if separator and name.strip() == key and not line.lstrip().startswith(("#", "!")):
+            return value.strip()
+    raise ValueError(f"{path} has no line {key}=... Add it on every worker.")
+
+
+def _directory_entry(directory: Path, name: str) -> str:
+    if not name or "/" in name or name == "..":
+        raise ValueError(f"{name!r} is not the name of a file in {directory}.")
+    return _read(directory / name).rstrip("\n")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ValueError(f"{path} can not be read where the task runs: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is not UTF-8 text.") from None
+
+
+def _fernet(keys: str) -> MultiFernet:
+    parsed = []
+    for key in keys.split(","):
+        try:
+            parsed.append(Fernet(key.strip()))
+        except ValueError:
+            raise ValueError(
+                "secret_key is not 32 bytes in URL-safe base64. Make a key with `tidegate secret-key`."
+            ) from None
+    return MultiFernet(parsed)
+
+
+def _secret_key_error(message: str) -> ConfigError:
+    return ConfigError([ConfigProblem("secret_key", message)])
