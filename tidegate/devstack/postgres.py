@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import shutil
@@ -12,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
+import psutil
 import psycopg
 from psycopg import sql
 from sqlalchemy.engine import URL
@@ -25,7 +27,6 @@ _SETTINGS: Mapping[str, str] = {
     "wal_level": "logical",
     "max_connections": "100",
     "fsync": "off",
-    "synchronous_commit": "off",
     "full_page_writes": "off",
     "unix_socket_directories": "",
     "listen_addresses": LOOPBACK,
@@ -98,6 +99,7 @@ class Postgres(Component):
 
     def _prepare(self) -> None:
         if (self._data / "PG_VERSION").exists():
+            self._remove_stale_lock()
             return
         # An initdb that was interrupted leaves a directory that it refuses to use again.
         unfinished = self.directory / "data.initdb"
@@ -135,6 +137,17 @@ class Postgres(Component):
         if done.returncode != 0:
             raise self._initdb_error(f"initdb exited with status {done.returncode}")
         unfinished.rename(self._data)
+
+    def _remove_stale_lock(self) -> None:
+        """Remove the lock file of a killed server whose zombie nobody has removed yet: PostgreSQL trusts its pid."""
+        lock = self._data / "postmaster.pid"
+        try:
+            pid = int(lock.read_text().split("\n", 1)[0])
+        except (FileNotFoundError, ValueError):
+            return
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                lock.unlink()
 
     def _initdb_error(self, problem: str) -> ComponentStartError:
         tail = "\n".join(self.log_path.read_text(errors="replace").splitlines()[-30:])

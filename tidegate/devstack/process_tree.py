@@ -67,6 +67,9 @@ def await_end(processes: list[psutil.Process], timeout: float) -> bool:
 
 def _lives(process: psutil.Process) -> bool:
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        if not process.is_running():
+            return False
+        # A killed leader is a zombie at once, yet its ports and file locks stay until its last thread has ended.
+        return process.status() != psutil.STATUS_ZOMBIE or process.num_threads() > 1
     except psutil.NoSuchProcess:
         return False

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import boto3
-from botocore.client import BaseClient
 from botocore.config import Config
 
 from tidegate.devstack.component import Component
 from tidegate.devstack.ports import LOOPBACK, free_port
 from tidegate.devstack.wheel_binary import script_binary
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 # weed's own parts reach its admin server's gRPC at this distance from its HTTP port, whatever it is told.
 _ADMIN_GRPC_OFFSET = 10_000
@@ -80,7 +82,7 @@ class SeaweedFS(Component):
             raise RuntimeError(f"{self.name} serves no Iceberg catalog: give it a table_bucket")
         return f"http://{LOOPBACK}:{self.port('iceberg')}"
 
-    def client(self, config: Config | None = None) -> BaseClient:
+    def client(self, config: Config | None = None) -> S3Client:
         """A boto3 S3 client for this server.
 
         Args:

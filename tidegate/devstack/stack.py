@@ -8,8 +8,9 @@ from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Literal, Self, TypeVar, get_args
+from typing import IO, Literal, Self, TypeVar
 
+from tidegate.devstack.apache_kafka import ApacheKafka
 from tidegate.devstack.component import Component
 from tidegate.devstack.errors import StateDirInUseError
 from tidegate.devstack.etcd import Etcd
@@ -18,10 +19,10 @@ from tidegate.devstack.reaping import reap_leftovers
 from tidegate.devstack.seaweedfs import SeaweedFS
 from tidegate.devstack.tansu import Tansu
 
-ComponentKind = Literal["etcd", "tansu", "seaweedfs", "postgres"]
+ComponentKind = Literal["etcd", "tansu", "apache-kafka", "seaweedfs", "postgres"]
 _C = TypeVar("_C", bound=Component)
 
-ALL_COMPONENTS: tuple[ComponentKind, ...] = get_args(ComponentKind)
+WHEEL_COMPONENTS: tuple[ComponentKind, ...] = ("etcd", "tansu", "seaweedfs", "postgres")
 
 
 class EmbeddedStack:
@@ -33,7 +34,7 @@ class EmbeddedStack:
 
     Args:
         state_dir: made where missing; data in it is kept and used again.
-        components: which to start.
+        components: which to start; those that need only wheels by default. ``apache-kafka`` needs Java and Maven.
         buckets: S3 buckets to make.
         table_bucket: S3 Tables bucket for the Iceberg REST catalog, none by default.
         postgres_settings: PostgreSQL server settings over the defaults.
@@ -43,7 +44,7 @@ class EmbeddedStack:
         self,
         state_dir: Path,
         *,
-        components: Collection[ComponentKind] = ALL_COMPONENTS,
+        components: Collection[ComponentKind] = WHEEL_COMPONENTS,
         buckets: Sequence[str] = (),
         table_bucket: str | None = None,
         postgres_settings: Mapping[str, str] | None = None,
@@ -51,6 +52,7 @@ class EmbeddedStack:
         self.state_dir = state_dir.absolute()
         self._etcd = Etcd(self.state_dir) if "etcd" in components else None
         self._tansu = Tansu(self.state_dir) if "tansu" in components else None
+        self._apache_kafka = ApacheKafka(self.state_dir) if "apache-kafka" in components else None
         self._seaweedfs = (
             SeaweedFS(self.state_dir, buckets=buckets, table_bucket=table_bucket) if "seaweedfs" in components else None
         )
@@ -74,8 +76,18 @@ class EmbeddedStack:
 
     @property
     def tansu(self) -> Tansu:
-        """The running broker; RuntimeError when it was not asked for."""
+        """The running Tansu; RuntimeError when it was not asked for."""
         return _asked_for(self._tansu, "tansu")
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """The broker for Kafka clients: Apache Kafka's where it runs, else Tansu's."""
+        return self._apache_kafka.bootstrap_servers if self._apache_kafka else self.tansu.bootstrap_servers
+
+    @property
+    def apache_kafka(self) -> ApacheKafka:
+        """The running Apache Kafka; RuntimeError when it was not asked for."""
+        return _asked_for(self._apache_kafka, "apache-kafka")
 
     @property
     def seaweedfs(self) -> SeaweedFS:
@@ -90,7 +102,13 @@ class EmbeddedStack:
     @property
     def components(self) -> list[Component]:
         """Those asked for, in the order their addresses are shown; they stop in reverse."""
-        parts: list[Component | None] = [self._etcd, self._tansu, self._seaweedfs, self._postgres]
+        parts: list[Component | None] = [
+            self._etcd,
+            self._tansu,
+            self._apache_kafka,
+            self._seaweedfs,
+            self._postgres,
+        ]
         return [part for part in parts if part is not None]
 
     def addresses(self) -> dict[str, str]:
@@ -98,8 +116,8 @@ class EmbeddedStack:
         found: dict[str, str] = {}
         if self._etcd:
             found["etcd"] = self._etcd.endpoint
-        if self._tansu:
-            found["kafka"] = self._tansu.bootstrap_servers
+        if self._tansu or self._apache_kafka:
+            found["kafka"] = self.bootstrap_servers
         if self._seaweedfs:
             found["s3"] = self._seaweedfs.endpoint_url
             if self._seaweedfs.table_bucket:
@@ -136,7 +154,7 @@ class EmbeddedStack:
                 steps.callback(component.stop)
 
     def _start_components(self) -> None:
-        pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="devstack-start")
+        pool = ThreadPoolExecutor(max_workers=len(self.components) or 1, thread_name_prefix="devstack-start")
         try:
             starts = [pool.submit(component.start) for component in self.components]
             wait(starts, return_when=FIRST_EXCEPTION)

@@ -1,0 +1,103 @@
+"""Fixtures that run the real components: one of each for the whole session, started when first asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.session_state import make_session_state, remove_session_state
+from tidegate.devstack import (
+    ApacheKafka,
+    ComponentMissingError,
+    Etcd,
+    Postgres,
+    SeaweedFS,
+    Tansu,
+)
+
+_WITHOUT_KAFKA = pytest.StashKey[str]()
+
+TEST_BUCKET = "tests"
+
+
+@pytest.fixture(scope="session")
+def state_dir() -> Iterator[Path]:
+    """Where this run's processes keep their pid files, logs and data; gone when the run ends."""
+    directory = make_session_state()
+    yield directory
+    remove_session_state(directory)
+
+
+@pytest.fixture(scope="session")
+def etcd(state_dir: Path) -> Iterator[Etcd]:
+    """A shared etcd: use a prefix of your own in it, and do not kill it."""
+    with Etcd(state_dir) as component:
+        yield component
+
+
+@pytest.fixture
+def own_etcd(tmp_path_factory: pytest.TempPathFactory, state_dir: Path) -> Iterator[Etcd]:
+    """An etcd for this test alone, to be killed, paused and restarted."""
+    name = tmp_path_factory.mktemp("own-etcd").name
+    with Etcd(state_dir, name=name) as component:
+        yield component
+
+
+@pytest.fixture(scope="session")
+def tansu(state_dir: Path) -> Iterator[Tansu]:
+    """A shared Tansu: use topics, groups and transactional ids of your own in it."""
+    with Tansu(state_dir) as component:
+        yield component
+
+
+@pytest.fixture(scope="session")
+def seaweedfs(state_dir: Path) -> Iterator[SeaweedFS]:
+    """A shared object store with the bucket ``tests``: use a key prefix of your own in it."""
+    with SeaweedFS(state_dir, buckets=[TEST_BUCKET]) as component:
+        yield component
+
+
+@pytest.fixture(scope="session")
+def postgres(state_dir: Path) -> Iterator[Postgres]:
+    """A shared PostgreSQL: make a database of your own in it (``create_database``)."""
+    with Postgres(state_dir) as component:
+        yield component
+
+
+@pytest.fixture(scope="session")
+def apache_kafka(state_dir: Path, pytestconfig: pytest.Config) -> Iterator[ApacheKafka]:
+    """A shared Apache Kafka; without Java or Maven the test is skipped, loudly, or fails where CI=true."""
+    component = ApacheKafka(state_dir)
+    try:
+        component.start()
+    except ComponentMissingError as error:
+        if os.environ.get("CI", "").lower() == "true":
+            raise
+        pytestconfig.stash[_WITHOUT_KAFKA] = str(error)
+        pytest.skip(str(error))
+    try:
+        yield component
+    finally:
+        component.stop()
+
+
+@pytest.fixture(
+    scope="session",
+    params=["tansu", pytest.param("apache-kafka", marks=pytest.mark.apache_kafka)],
+)
+def broker(request: pytest.FixtureRequest) -> Tansu | ApacheKafka:
+    """Each of the two brokers in turn; the test uses its ``bootstrap_servers``."""
+    component = request.getfixturevalue(request.param.replace("-", "_"))
+    assert isinstance(component, Tansu | ApacheKafka)
+    return component
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say in the summary that what is promised for Apache Kafka was not tested."""
+    reason = config.stash.get(_WITHOUT_KAFKA, None)
+    if reason is not None:
+        terminalreporter.section("NOT TESTED ON APACHE KAFKA", sep="!", red=True, bold=True)
+        terminalreporter.line(reason, red=True)
