@@ -1,0 +1,118 @@
+"""What exactly-once stands on: a read_committed consumer sees committed records only, a zombie can not commit."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+
+import pytest
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from tests.support.eventually import eventually
+from tidegate.devstack import ApacheKafka, Tansu
+
+_DEADLINE = 30.0
+
+
+@pytest.fixture
+def topic(broker: Tansu | ApacheKafka) -> str:
+    name = f"transactions-{uuid.uuid4().hex}"
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
+    admin.create_topics([NewTopic(name, 1, 1)])[name].result(_DEADLINE)
+    return name
+
+
+@pytest.fixture
+def new_producer(broker: Tansu | ApacheKafka) -> Callable[[str], Producer]:
+    def make(transactional_id: str) -> Producer:
+        producer = Producer(
+            {
+                "bootstrap.servers": broker.bootstrap_servers,
+                "transactional.id": transactional_id,
+                "compression.type": "zstd",
+            }
+        )
+        producer.init_transactions(_DEADLINE)
+        return producer
+
+    return make
+
+
+def _committed(broker: Tansu | ApacheKafka, topic: str) -> list[bytes]:
+    """Every record a read_committed consumer is given up to one written and committed by now."""
+    marker = uuid.uuid4().bytes
+    plain = Producer({"bootstrap.servers": broker.bootstrap_servers})
+    plain.produce(topic, marker)
+    plain.flush(_DEADLINE)
+    consumer = Consumer(
+        {
+            "bootstrap.servers": broker.bootstrap_servers,
+            "group.id": "reader",
+            "isolation.level": "read_committed",
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+        }
+    )
+    consumer.assign([TopicPartition(topic, 0, 0)])
+    seen: list[bytes] = []
+
+    def drained() -> bool:
+        seen.extend(message.value() or b"" for message in consumer.consume(1000, 0.5) if not message.error())
+        return marker in seen
+
+    try:
+        eventually(drained, timeout=_DEADLINE, interval=0)
+    finally:
+        consumer.close()
+    return [value for value in seen if value != marker]
+
+
+def test_records_of_an_aborted_transaction_are_never_seen(
+    broker: Tansu | ApacheKafka, topic: str, new_producer: Callable[[str], Producer]
+) -> None:
+    producer = new_producer(f"{topic}-aborts")
+    producer.begin_transaction()
+    producer.produce(topic, b"committed")
+    producer.commit_transaction(_DEADLINE)
+    producer.begin_transaction()
+    producer.produce(topic, b"aborted")
+    producer.flush(_DEADLINE)
+    producer.abort_transaction(_DEADLINE)
+
+    assert _committed(broker, topic) == [b"committed"]
+
+
+def test_what_a_killed_producer_had_sent_is_dropped_when_its_successor_starts(
+    broker: Tansu | ApacheKafka, topic: str, new_producer: Callable[[str], Producer]
+) -> None:
+    dead = new_producer(f"{topic}-killed")
+    dead.begin_transaction()
+    dead.produce(topic, b"half")
+    dead.flush(_DEADLINE)
+
+    successor = new_producer(f"{topic}-killed")
+    successor.begin_transaction()
+    successor.produce(topic, b"whole")
+    successor.commit_transaction(_DEADLINE)
+
+    assert _committed(broker, topic) == [b"whole"]
+
+
+def test_a_zombie_can_not_commit(
+    broker: Tansu | ApacheKafka, topic: str, new_producer: Callable[[str], Producer]
+) -> None:
+    zombie = new_producer(f"{topic}-zombie")
+    zombie.begin_transaction()
+    zombie.produce(topic, b"zombie")
+    zombie.flush(_DEADLINE)
+    successor = new_producer(f"{topic}-zombie")
+
+    with pytest.raises(KafkaException):
+        zombie.commit_transaction(_DEADLINE)
+    successor.begin_transaction()
+    successor.produce(topic, b"successor")
+    successor.commit_transaction(_DEADLINE)
+
+    assert _committed(broker, topic) == [b"successor"]

@@ -1,0 +1,78 @@
+"""The Kafka messages the transaction gate reads and writes."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from tidegate.devstack import kafka_frames as frames
+
+
+def _produce(version: int, *, transactional_id: str = "tx", topic: str = "t", partition: int = 3) -> bytes:
+    flexible = version >= 9
+    batch = b"\x00" * 43 + struct.pack(">qh", 77, 5) + b"records"
+    header = struct.pack(">hhi", frames.PRODUCE, version, 42) + struct.pack(">h", 2) + b"me"
+
+    def text(value: str) -> bytes:
+        data = value.encode()
+        return (bytes([len(data) + 1]) if flexible else struct.pack(">h", len(data))) + data
+
+    def size(count: int) -> bytes:
+        return bytes([count + 1]) if flexible else struct.pack(">i", count)
+
+    tags = b"\x00" if flexible else b""
+    return b"".join(
+        [
+            header + tags,
+            text(transactional_id) + struct.pack(">hi", -1, 1000),
+            size(1) + text(topic) + size(1) + struct.pack(">i", partition),
+            size(len(batch)) + batch + tags + tags + tags,
+        ]
+    )
+
+
+@pytest.mark.parametrize("version", [3, 5, 7, 8, 9, 10, 11])
+def test_a_produce_request_names_its_producer_and_is_answered_for_every_partition(version: int) -> None:
+    frame = _produce(version)
+
+    assert frames.producer(frame) == frames.Producer("tx", 77, 5)
+    answer = frames.produce_accepted(frame)
+    assert struct.unpack(">i", answer[:4]) == (42,)
+    assert frames.produce_errors(frames.request_header(frame), answer) == []
+
+
+@pytest.mark.parametrize("version", [3, 8, 9])
+def test_an_error_of_any_partition_is_found(version: int) -> None:
+    frame = _produce(version)
+    refused = frames.produce_accepted(frame).replace(
+        struct.pack(">ihq", 3, 0, -1), struct.pack(">ihq", 3, frames.INVALID_PRODUCER_EPOCH, -1)
+    )
+
+    assert frames.produce_errors(frames.request_header(frame), refused) == [frames.INVALID_PRODUCER_EPOCH]
+
+
+@pytest.mark.parametrize(("version", "flexible"), [(1, False), (3, True)])
+@pytest.mark.parametrize("commits", [True, False])
+def test_an_end_of_transaction_tells_whose_and_how(version: int, flexible: bool, commits: bool) -> None:
+    tags = b"\x00" if flexible else b""
+    name = b"\x03tx" if flexible else b"\x00\x02tx"
+    frame = (
+        struct.pack(">hhi", frames.END_TXN, version, 9)
+        + b"\xff\xff"
+        + tags
+        + name
+        + struct.pack(">qh", 77, 5)
+        + bytes([commits])
+        + tags
+    )
+
+    assert frames.producer(frame) == frames.Producer("tx", 77, 5)
+    assert frames.end_txn_commits(frame) is commits
+
+
+def test_a_frame_cut_short_is_an_error_not_a_crash() -> None:
+    frame = _produce(9)
+
+    with pytest.raises(frames.FrameError):
+        frames.producer(frame[:30])
