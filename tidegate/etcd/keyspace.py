@@ -45,6 +45,7 @@ class Keyspace:
         self.root = f"/tidegate/{quote_segment(cluster)}/"
         self.leader = f"{self.root}coordinator/leader"
         self.connectors = f"{self.root}connectors/"
+        self.layouts = f"{self.root}layouts/"
         self.tasks = f"{self.root}tasks/"
         self.workers = f"{self.root}workers/"
         self.assignments = f"{self.root}assignments/"
@@ -54,6 +55,14 @@ class Keyspace:
     def connector(self, name: str) -> str:
         """Config and target state of a connector."""
         return self.connectors + quote_segment(name)
+
+    def layout(self, connector: str) -> str:
+        """How a connector was last divided into tasks."""
+        return self.layouts + quote_segment(connector)
+
+    def connector_status(self, connector: str) -> str:
+        """Why a connector could not be divided into tasks."""
+        return self.statuses + quote_segment(connector)
 
     def worker(self, worker_id: str) -> str:
         """Address, slots, plugins and version of a live worker."""
@@ -94,6 +103,14 @@ class Keyspace:
     def parse_connector_key(self, key: str) -> str:
         """The connector of a key made by :meth:`connector`."""
         return _parse_name(self.connectors, key)
+
+    def parse_layout_key(self, key: str) -> str:
+        """The connector of a key made by :meth:`layout`."""
+        return _parse_name(self.layouts, key)
+
+    def parse_connector_status_key(self, key: str) -> str:
+        """The connector of a key made by :meth:`connector_status`."""
+        return _parse_name(self.statuses, key)
 
     def parse_worker_key(self, key: str) -> str:
         """The worker id of a key made by :meth:`worker`."""
