@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from tidegate.cli import connector, schema
+from tidegate.cli.dev import dev
 from tidegate.cli.service import add_service_commands
 from tidegate.config.secrets import make_key
 from tidegate.errors import ConfigError, TidegateError
@@ -46,6 +47,7 @@ def secret_key() -> None:
     typer.echo(make_key())
 
 
+app.command("dev", rich_help_panel="Try it")(dev)
 add_service_commands(app)
 app.add_typer(connector.app, name="connector", rich_help_panel="Clients")
 app.add_typer(schema.app, name="schema", rich_help_panel="Clients")

@@ -74,11 +74,8 @@ def _content(answer: httpx.Response) -> Any:
         content = {"message": answer.text[:500]}
     if answer.is_success:
         return content
-    message = (
-        str((content or {}).get("message") or f"HTTP {answer.status_code}")
-        if isinstance(content, dict)
-        else str(content)
-    )
+    said = content.get("message") if isinstance(content, dict) else content
+    message = str(said or f"HTTP {answer.status_code}")
     match answer.status_code:
         case 404:
             raise NotFoundError(message)

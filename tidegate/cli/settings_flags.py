@@ -61,14 +61,13 @@ def _flag(path: tuple[str, ...]) -> str:
 
 
 def _help(path: tuple[str, ...], field: FieldInfo) -> str:
-    default = (
-        "" if field.is_required() or field.default_factory or field.default in (None, "") else _shown(field.default)
-    )
-    return f"{field.description}{default} [{ENV_PREFIX}{NESTING.join(path).upper()}]"
+    return f"{field.description}{_default(field)} [{ENV_PREFIX}{NESTING.join(path).upper()}]"
 
 
-def _shown(default: Any) -> str:
-    return f" Default: {','.join(default) if isinstance(default, list) else default}."
+def _default(field: FieldInfo) -> str:
+    if field.is_required() or field.default_factory or field.default in (None, ""):
+        return ""
+    return f" Default: {','.join(field.default) if isinstance(field.default, list) else field.default}."
 
 
 def _is_secret(annotation: Any) -> bool:
