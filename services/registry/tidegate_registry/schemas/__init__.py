@@ -1,0 +1,1 @@
+"""Schema languages: parsing, canonical form, compatibility; pure, apart from running protoc."""
