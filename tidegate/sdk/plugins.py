@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from tidegate.errors import ConfigError, ConfigProblem
 from tidegate.sdk.sink import SinkConnector
@@ -18,6 +18,8 @@ CONNECTORS = "tidegate.connectors"
 """Entry-point group: ``name = "module:Class"``."""
 
 _KEY = "connector.class"
+
+ConnectorClass: TypeAlias = type[SourceConnector] | type[SinkConnector]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class Plugin:
 
     name: str
     type: Literal["source", "sink"]
-    connector: type[SourceConnector] | type[SinkConnector]
+    connector: ConnectorClass
 
     @property
     def class_name(self) -> str:

@@ -39,7 +39,7 @@ def arrow_type(type_: TypeEngine[Any], mapping: NumericMapping = "none", *, back
     if isinstance(type_, sql.Integer):
         return _integer(type_, name, backend)
     if isinstance(type_, (sql.Float, sql.Double)):
-        single = name == "REAL" and backend != "sqlite" or (name == "FLOAT" and (type_.precision or 53) <= 24)
+        single = (name == "REAL" and backend != "sqlite") or (name == "FLOAT" and (type_.precision or 53) <= 24)
         return pa.float32() if single else pa.float64()
     if isinstance(type_, sql.Numeric):
         return _numeric(type_.precision, type_.scale, mapping, backend)

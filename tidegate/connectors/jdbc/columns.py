@@ -95,7 +95,8 @@ def read_columns(
     if relation.query is not None:
         types = [_described_type(connection, column) for column in seen]
         fields = [
-            pa.field(name, arrow_type(type_, mapping, backend=backend)) for name, type_ in zip(names, types, strict=True)
+            pa.field(name, arrow_type(type_, mapping, backend=backend))
+            for name, type_ in zip(names, types, strict=True)
         ]
         return Columns(tuple(fields), seen)
     inspector = sa.inspect(connection)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import orjson
 import sqlalchemy as sa
+from sqlalchemy.engine import CursorResult
 
 from tidegate.connectors.jdbc.database import Database
 from tidegate.connectors.jdbc.keys import (
@@ -36,9 +37,9 @@ What a poll finds depends on the mode:
   transactions that commit in the other order) is not seen.
 - **timestamp** finds new and changed rows by `timestamp.column.name`. Rows of equal time are never parted: an offset
   stands between groups of equal timestamps. Rows younger than `timestamp.delay.interval.ms`, by the database's clock,
-  wait. A row that becomes visible later than that with an earlier timestamp is not seen: set the delay above the longest
-  transaction. A page holds at least one whole group of equal timestamps, however large it is: where a bulk load gives
-  millions of rows one timestamp, use **timestamp+incrementing**.
+  wait. A row that becomes visible later than that with an earlier timestamp is not seen: set the delay above the
+  longest transaction. A page holds at least one whole group of equal timestamps, however large it is: where a bulk
+  load gives millions of rows one timestamp, use **timestamp+incrementing**.
 - **timestamp+incrementing** as timestamp, with the growing column telling rows of equal time apart.
 - **bulk** reads everything each `poll.interval.ms`, and from the beginning after a restart.
 
@@ -97,9 +98,7 @@ def _combinations(config: Config) -> Iterator[ConfigProblem]:
     if mode in (TIMESTAMP, TIMESTAMP_INCREMENTING) and not config["timestamp.column.name"]:
         yield ConfigProblem("timestamp.column.name", f"missing; mode {mode} needs it: name the column of last change")
     chosen = [
-        key
-        for key in ("table.whitelist", "table.include.list", "table.blacklist", "table.exclude.list")
-        if config[key]
+        key for key in ("table.whitelist", "table.include.list", "table.blacklist", "table.exclude.list") if config[key]
     ]
     if config["query"] and chosen:
         yield ConfigProblem("query", f"excludes {', '.join(chosen)}: give either a query or tables")
@@ -126,7 +125,7 @@ def _against_database(config: Config) -> Iterator[ConfigProblem]:
 def _query_problems(database: Database, relation: Relation, config: Config) -> Iterator[ConfigProblem]:
     try:
         with database.connection() as connection:
-            result = connection.execute(
+            result: CursorResult[Any] = connection.execute(
                 sa.select(sa.literal_column("*")).select_from(relation.source()).where(sa.false())
             )
             names = {name.lower() for name in result.keys()}  # noqa: SIM118 - of a result, not of a dict

@@ -118,8 +118,8 @@ CONFIG = (
         Type.STRING,
         REQUIRED,
         Importance.HIGH,
-        "How new rows are found. bulk: everything at each poll; incrementing: by a column that only grows; timestamp: by "
-        "time of the last change; timestamp+incrementing: by both, which also tells rows of equal time apart.",
+        "How new rows are found. bulk: everything at each poll; incrementing: by a column that only grows; timestamp: "
+        "by time of the last change; timestamp+incrementing: by both, which also tells rows of equal time apart.",
         validator=one_of(BULK, INCREMENTING, TIMESTAMP, TIMESTAMP_INCREMENTING),
         group="Mode",
         recommended=(BULK, INCREMENTING, TIMESTAMP, TIMESTAMP_INCREMENTING),
@@ -155,8 +155,8 @@ CONFIG = (
         Type.LONG,
         0,
         Importance.HIGH,
-        "How long a row has to be old before it is read, by the database's clock. Give transactions that long to commit: "
-        "a row that becomes visible later than this with an earlier timestamp is not seen.",
+        "How long a row has to be old before it is read, by the database's clock. Give transactions that long to "
+        "commit: a row that becomes visible later than this with an earlier timestamp is not seen.",
         validator=at_least(0),
         group="Mode",
     )
@@ -190,8 +190,8 @@ CONFIG = (
         Type.STRING,
         "none",
         Importance.LOW,
-        "none: NUMERIC(p,s) becomes a decimal, and without precision text, so that nothing is lost. precision_only: those "
-        "without fraction become integers where they fit. best_fit: as that, and the others become doubles.",
+        "none: NUMERIC(p,s) becomes a decimal, and without precision text, so that nothing is lost. precision_only: "
+        "those without fraction become integers where they fit. best_fit: as that, and the others become doubles.",
         validator=one_of("none", "precision_only", "best_fit"),
         group="Records",
     )

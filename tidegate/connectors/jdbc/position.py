@@ -38,7 +38,9 @@ class Position:
         return offset
 
 
-def position_from(offset: Mapping[str, Any] | None, zone: tzinfo, type_: pa.DataType | None, *, as_text: bool) -> Position:
+def position_from(
+    offset: Mapping[str, Any] | None, zone: tzinfo, type_: pa.DataType | None, *, as_text: bool
+) -> Position:
     """The position of a source offset.
 
     Args:

@@ -70,9 +70,18 @@ class Reader(ABC):
             FatalError: the table or a column is gone.
         """
 
-    def refresh(self) -> None:
-        """Forgets the columns, so that the next page reads them from the catalogue."""
-        self._columns = None
+    def reread(self, columns: Columns) -> Columns:
+        """The columns as the catalogue has them now, for what a cursor does not show: NOT NULL.
+
+        Args:
+            columns: as known; given back when the table is a different one by now.
+
+        Raises:
+            RetriableError: the database is away.
+        """
+        with self.database.connection() as connection:
+            self._columns = read_columns(connection, self.relation, columns.seen, self._mapping)
+        return self._columns or columns
 
     def close(self) -> None:  # noqa: B027 - only some hold a cursor
         """Gives back what is open."""
@@ -116,13 +125,11 @@ class BulkReader(Reader):
             self._stream = None
 
     def _pages(self) -> Iterator[tuple[Rows, Columns]]:
-        everything = sa.select(sa.literal_column("*")).select_from(self.relation.source())
+        everything: Select[Any] = sa.select(sa.literal_column("*")).select_from(self.relation.source())
         with self.database.connection() as connection:
             # A server-side cursor lives in a transaction.
             if connection.dialect.name != "sqlite":
-                connection = connection.execution_options(isolation_level="REPEATABLE READ") if (
-                    connection.dialect.name != "oracle"
-                ) else connection.execution_options(isolation_level="READ COMMITTED")
+                connection = connection.execution_options(isolation_level="READ COMMITTED")
             result = connection.execution_options(stream_results=True, max_row_buffer=self.limit).execute(everything)
             seen = fingerprint(_description(result))
             with self.database.connection() as second:
@@ -136,19 +143,21 @@ class BulkReader(Reader):
 class IncrementingReader(Reader):
     """Rows above the last seen value of a column that grows."""
 
-    def __init__(self, database: Database, relation: Relation, config: Config, offset: Mapping[str, Any] | None) -> None:
+    def __init__(
+        self, database: Database, relation: Relation, config: Config, offset: Mapping[str, Any] | None
+    ) -> None:
         super().__init__(database, relation, config)
         self._column: str = config["incrementing.column.name"]
         self._position = position_from(offset, UTC, None, as_text=False)
         with database.connection() as connection:
-            probe = sa.select(sa.literal_column("*")).select_from(relation.source()).where(sa.false())
+            probe: Select[Any] = sa.select(sa.literal_column("*")).select_from(relation.source()).where(sa.false())
             _, columns = self._fetch(connection, probe)
         self._name = columns.fields[columns.index(self._column)].name
 
     def next_page(self) -> Page | None:
         column: ColumnElement[Any] = sa.column(self._name)
         after = self._position.incrementing
-        statement = (
+        statement: Select[Any] = (
             sa.select(sa.literal_column("*"))
             .select_from(self.relation.source())
             .where(column.is_not(None) if after is None else column > after)
@@ -170,12 +179,14 @@ class TimestampReader(Reader):
     which is a time, never stands in the middle of one. With it, the offset is both and may stand anywhere.
     """
 
-    def __init__(self, database: Database, relation: Relation, config: Config, offset: Mapping[str, Any] | None) -> None:
+    def __init__(
+        self, database: Database, relation: Relation, config: Config, offset: Mapping[str, Any] | None
+    ) -> None:
         super().__init__(database, relation, config)
         self._zone = ZoneInfo(config["db.timezone"])
         self._delay = timedelta(milliseconds=config["timestamp.delay.interval.ms"])
         with database.connection() as connection:
-            probe = sa.select(sa.literal_column("*")).select_from(relation.source()).where(sa.false())
+            probe: Select[Any] = sa.select(sa.literal_column("*")).select_from(relation.source()).where(sa.false())
             _, columns = self._fetch(connection, probe)
             self._times = [columns.fields[columns.index(name)] for name in config["timestamp.column.name"]]
             self._id: str | None = None
@@ -226,9 +237,9 @@ class TimestampReader(Reader):
         statement = self._everything().where(time < before)
         after = self._position
         if self._id is None:
-            return statement.where(time > after.timestamp if after.timestamp is not None else time.is_not(None)).order_by(
-                time
-            )
+            return statement.where(
+                time > after.timestamp if after.timestamp is not None else time.is_not(None)
+            ).order_by(time)
         number: ColumnElement[Any] = sa.column(self._id)
         if after.timestamp is None:
             statement = statement.where(time.is_not(None), number.is_not(None))

@@ -122,9 +122,10 @@ class _Check:
                 yield ConfigProblem(
                     key, f"column {name!r} of {self._relation.name} is {type_}: name columns of a timestamp type"
                 )
+                return
         if self._strict and not any(name.lower() in self._required for name in names):
             yield ConfigProblem(
                 key,
-                f"{', '.join(map(repr, names))} of {self._relation.name} may be null, and such rows would never be read: "
-                "make one NOT NULL, or set validate.non.null=false",
+                f"{', '.join(map(repr, names))} of {self._relation.name} may be null, and such rows would never be "
+                "read: make one NOT NULL, or set validate.non.null=false",
             )

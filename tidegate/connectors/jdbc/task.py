@@ -75,18 +75,16 @@ class JdbcSourceTask(SourceTask):
 
     def _batch(self, source: Reader, page: Page) -> SourceBatch:
         topic = source.relation.topic(self._prefix)
-        rows = page.rows
+        columns = page.columns
         try:
-            value = page.columns.struct(rows)
+            value = columns.struct(page.rows)
         except ValueError:
-            # A dropped NOT NULL does not show in a cursor: read the catalogue before blaming the rows.
-            source.refresh()
-            rows = self._sound_rows(topic, page.columns, rows)
-            value = page.columns.struct(rows)
+            columns = source.reread(columns)
+            value = columns.struct(self._sound_rows(topic, columns, page.rows))
         batch = envelope(
             topic,
             value,
-            key=self._key(page.columns, value),
+            key=self._key(columns, value),
             value_name=source.relation.record_name,
             key_name=f"{source.relation.record_name}.Key" if self._keys else None,
         )

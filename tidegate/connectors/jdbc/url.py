@@ -15,7 +15,9 @@ _DRIVERS = {
     "sqlite": "sqlite",
     "oracle": "oracle+oracledb",
 }
-_SUPPORTED = "use jdbc:postgresql://host:port/database, jdbc:mysql:, jdbc:mariadb:, jdbc:sqlite: or jdbc:oracle:thin:@//"
+_SUPPORTED = (
+    "use jdbc:postgresql://host:port/database, jdbc:mysql:, jdbc:mariadb:, jdbc:sqlite: or jdbc:oracle:thin:@//"
+)
 # Options of libpq that Java's driver spells the same; the others are Java's own and mean nothing here.
 _LIBPQ = {"sslmode", "sslrootcert", "sslcert", "sslkey", "application_name", "target_session_attrs"}
 _JAVA_NAMES = {"ApplicationName": "application_name", "targetServerType": ""}
@@ -90,7 +92,9 @@ def _oracle(driver: str, rest: str) -> URL:
     address = rest[len(prefix) :]
     if address.startswith("//"):
         parts = urlsplit(address)
-        return URL.create(driver, None, None, parts.hostname, parts.port, query={"service_name": parts.path.lstrip("/")})
+        return URL.create(
+            driver, None, None, parts.hostname, parts.port, query={"service_name": parts.path.lstrip("/")}
+        )
     pieces = address.split(":")
     if len(pieces) != 3 or not pieces[1].isdigit():
         raise ValueError("the Oracle URL is malformed: use jdbc:oracle:thin:@//host:port/service or @host:port:SID")

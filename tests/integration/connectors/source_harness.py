@@ -1,0 +1,95 @@
+"""Runs a source task as a worker would, with the committed offsets in memory and a crash wherever a test wants one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from tidegate.errors import RecordHaltedError
+from tidegate.records.envelope import SourceBatch
+from tidegate.sdk.source import SourceConnector, SourceTask
+
+
+class MemorySourceContext:
+    """A source context over a dict of committed offsets."""
+
+    def __init__(self, offsets: Mapping[bytes, Mapping[str, Any]], *, tolerant: bool, task: int = 0) -> None:
+        self.connector = "test"
+        self.task = task
+        self.stopping = threading.Event()
+        self.halted: list[tuple[str, bytes, str]] = []
+        self._offsets = offsets
+        self._tolerant = tolerant
+
+    def offset(self, partition: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        return self._offsets.get(partition_key(partition))
+
+    def halt(self, topic: str, raw: bytes, message: str, exception: str = "DataException") -> None:
+        if not self._tolerant:
+            raise RecordHaltedError(message)
+        self.halted.append((topic, raw, message))
+
+
+def partition_key(partition: Mapping[str, Any]) -> bytes:
+    """A source partition as a key."""
+    return orjson.dumps(dict(partition), option=orjson.OPT_SORT_KEYS)
+
+
+class SourceHarness:
+    """Starts tasks of one connector configuration and commits what they give.
+
+    Args:
+        connector: the connector.
+        config: its configuration.
+        tolerant: whether halted input goes to :attr:`halted` rather than failing the poll.
+    """
+
+    def __init__(self, connector: SourceConnector, config: Mapping[str, str], *, tolerant: bool = False) -> None:
+        self.connector = connector
+        self.config = dict(config)
+        self.tolerant = tolerant
+        self.offsets: dict[bytes, Mapping[str, Any]] = {}
+        self.committed: list[SourceBatch] = []
+        self.halted: list[tuple[str, bytes, str]] = []
+        self._task: SourceTask | None = None
+        self._context: MemorySourceContext | None = None
+
+    def start(self) -> None:
+        """Starts the task from the committed offsets."""
+        parsed = self.connector.config_def.parse(self.config)
+        self._context = MemorySourceContext(dict(self.offsets), tolerant=self.tolerant)
+        self._task = self.connector.task_class()
+        self._task.start(parsed, self._context)
+
+    def crash(self) -> None:
+        """Drops the task without a word to it; its connections are closed for the test's sake."""
+        if self._task is not None:
+            self._task.stop()
+        self._task = None
+
+    def poll(self, *, commit: bool = True) -> int:
+        """One poll; commits what came unless told otherwise. Returns the number of records."""
+        assert self._task is not None and self._context is not None
+        batches = self._task.poll()
+        if commit:
+            for batch in batches:
+                self.committed.append(batch)
+                self.offsets[partition_key(batch.partition)] = orjson.loads(orjson.dumps(dict(batch.offset)))
+            self.halted += self._context.halted
+        self._context.halted.clear()
+        return sum(len(batch.batch) for batch in batches)
+
+    def drain(self, rows: int, *, polls: int = 200) -> None:
+        """Polls until so many rows have been committed in all."""
+        for _ in range(polls):
+            if len(self.rows()) >= rows:
+                return
+            self.poll()
+        raise AssertionError(f"only {len(self.rows())} of {rows} rows came in {polls} polls")
+
+    def rows(self) -> list[dict[str, Any]]:
+        """All committed values."""
+        return [row for batch in self.committed for row in batch.batch.value.to_pylist()]

@@ -1,0 +1,451 @@
+"""The S3 sink on a real store: every record in exactly one visible file, through a death at every step."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.conftest import TEST_BUCKET
+from tests.integration.connectors.sink_harness import SinkHarness, consumed, records
+from tests.support.eventually import eventually
+from tidegate.connectors.s3 import S3SinkConnector
+from tidegate.connectors.s3.multipart import complete_upload
+from tidegate.devstack import SeaweedFS
+from tidegate.errors import FatalError, RecordHaltedError, RetriableError
+from tidegate.records.envelope import Batch, TopicPartition
+
+T0 = TopicPartition("orders", 0)
+T1 = TopicPartition("orders", 1)
+ID = pa.field("id", pa.int64(), nullable=False)
+NAME = pa.field("name", pa.string())
+
+
+class Lake:
+    """The bucket below one prefix, as a reader sees it."""
+
+    def __init__(self, store: SeaweedFS) -> None:
+        self.prefix = f"lake-{uuid.uuid4().hex[:8]}"
+        self.client: Any = store.client()
+        self.config = {
+            "s3.bucket.name": TEST_BUCKET,
+            "store.url": store.endpoint_url,
+            "aws.access.key.id": store.access_key,
+            "aws.secret.access.key": store.secret_key,
+            "topics.dir": self.prefix,
+        }
+
+    def keys(self, below: str = "orders/") -> list[str]:
+        found = self.client.list_objects_v2(Bucket=TEST_BUCKET, Prefix=f"{self.prefix}/{below}").get("Contents", [])
+        return sorted(item["Key"].removeprefix(f"{self.prefix}/") for item in found)
+
+    def manifests(self) -> list[str]:
+        return self.keys("_tidegate/sink/manifests/")
+
+    def uploads(self) -> list[str]:
+        found = self.client.list_multipart_uploads(Bucket=TEST_BUCKET, Prefix=f"{self.prefix}/")
+        return [upload["Key"] for upload in found.get("Uploads", [])]
+
+    def table(self, key: str) -> pa.Table:
+        body = self.client.get_object(Bucket=TEST_BUCKET, Key=f"{self.prefix}/{key}")["Body"].read()
+        return pq.ParquetFile(pa.BufferReader(body)).read()
+
+    def ids(self) -> list[int]:
+        return sorted(id_ for key in self.keys() for id_ in self.table(key)["id"].to_pylist())
+
+
+@pytest.fixture
+def lake(seaweedfs: SeaweedFS) -> Lake:
+    return Lake(seaweedfs)
+
+
+def sink(lake: Lake, *, tolerant: bool = False, **keys: str) -> SinkHarness:
+    config = {**lake.config, **{key.replace("_", "."): value for key, value in keys.items()}}
+    return SinkHarness(S3SinkConnector(), config, tolerant=tolerant)
+
+
+def rows(ids: Sequence[int], *, partition: int = 0, **kwargs: Any) -> Batch:
+    value = records([{"id": id_, "name": f"n{id_}"} for id_ in ids], ID, NAME)
+    return consumed("orders", value, partition=partition, offsets=list(ids), **kwargs)
+
+
+def test_a_file_appears_whole_after_its_offset_is_committed(lake: Lake) -> None:
+    run = sink(lake).start(T0)
+    run.put(rows(range(100)))
+    assert run.commit() == {}  # nothing is due
+    offsets = run.prepare(closing=True)
+    assert {where: offset.offset for where, offset in offsets.items()} == {T0: 100}
+    assert lake.keys() == []
+    run.kafka_commit(offsets)
+    assert lake.keys() == []
+    run.task.committed(offsets)
+    assert lake.keys() == ["orders/partition=0/orders+0+0000000000.zstd.parquet"]
+    assert lake.ids() == list(range(100))
+    assert (lake.manifests(), lake.uploads()) == ([], [])
+    table = lake.table(lake.keys()[0])
+    assert table.schema.field("id").nullable is False
+    run.task.stop()
+
+
+def test_a_closing_commit_is_not_the_end(lake: Lake) -> None:
+    run = sink(lake).start(T0)
+    run.put(rows(range(10)))
+    run.commit(closing=True)
+    assert run.commit(closing=True) == {}
+    run.put(rows(range(10, 20)))
+    run.commit(closing=True)
+    assert lake.ids() == list(range(20))
+
+
+def _crash_before_prepare(run: Any) -> None:
+    pass
+
+
+def _crash_after_prepare(run: Any) -> None:
+    run.prepare(closing=True)
+
+
+def _crash_after_kafka_commit(run: Any) -> None:
+    run.kafka_commit(run.prepare(closing=True))
+
+
+def _crash_in_mid_complete(run: Any) -> None:
+    run.kafka_commit(run.prepare(closing=True))
+    task = run.task
+    commit = task._writers[T0].prepared
+    complete_upload(task._client, task._bucket, commit.files[0])
+
+
+def _crash_before_manifest_is_deleted(run: Any) -> None:
+    run.kafka_commit(run.prepare(closing=True))
+    task = run.task
+    for file in task._writers[T0].prepared.files:
+        complete_upload(task._client, task._bucket, file)
+
+
+CRASHES = [
+    _crash_before_prepare,
+    _crash_after_prepare,
+    _crash_after_kafka_commit,
+    _crash_in_mid_complete,
+    _crash_before_manifest_is_deleted,
+]
+
+
+@pytest.mark.parametrize("crash", CRASHES)
+def test_the_successor_repairs_whatever_a_death_left(lake: Lake, crash: Callable[[Any], None]) -> None:
+    harness = sink(lake, flush_size="7", partitioner_class="field", partition_field_name="name")
+    first = harness.start(T0)
+    value = records([{"id": id_, "name": "ab"[id_ % 2]} for id_ in range(30)], ID, NAME)
+    first.put(consumed("orders", value))
+    crash(first)
+    # The store's clock counts whole seconds: what is as young as the successor is left to the next one.
+    time.sleep(1.1)
+    second = harness.start(T0)
+    start = harness.offsets[T0].offset if T0 in harness.offsets else 0
+    assert lake.ids() == list(range(start))
+    assert (lake.manifests(), lake.uploads()) == ([], [])
+    if start < 30:
+        second.put(consumed("orders", value.slice(start), first_offset=start))
+    second.commit(closing=True)
+    assert lake.ids() == list(range(30))
+
+
+def test_a_zombie_prepares_but_what_it_prepared_is_never_seen(lake: Lake) -> None:
+    harness = sink(lake)
+    zombie = harness.start(T0)
+    zombie.put(rows(range(50)))
+    successor = harness.start(T0)
+    successor.put(rows(range(20)))
+    successor.commit(closing=True)
+    # It wakes up and prepares, under the very offset its successor commits next; the broker refuses its commit.
+    successor.put(rows(range(20, 50)))
+    prepared = successor.prepare(closing=True)
+    zombie.prepare(closing=True)
+    successor.kafka_commit(prepared)  # and the successor dies before it completes
+    assert len(lake.manifests()) == 2
+    time.sleep(1.1)
+    third = harness.start(T0)
+    assert lake.ids() == list(range(50))
+    assert (lake.manifests(), lake.uploads()) == ([], [])
+    zombie.task.stop()
+    third.task.stop()
+    assert lake.ids() == list(range(50))
+
+
+def test_a_late_holder_does_not_touch_its_successors_files(lake: Lake) -> None:
+    harness = sink(lake)
+    late = sink(lake)
+    stale = late.connector.task_class()
+    from tests.integration.connectors.sink_harness import MemorySinkContext
+
+    stale.start(late.connector.config_def.parse(late.config), MemorySinkContext("sink", 1, tolerant=False))
+    time.sleep(1.1)
+    successor = harness.start(T0, epoch=2)
+    successor.put(rows(range(10)))
+    prepared = successor.prepare(closing=True)
+    stale.open({T0: None})  # it was paused between its start and here
+    successor.kafka_commit(prepared)
+    successor.task.committed(prepared)
+    assert lake.ids() == list(range(10))
+
+
+def test_a_commit_that_is_tried_again_holds_everything(lake: Lake) -> None:
+    run = sink(lake).start(T0)
+    run.put(rows(range(10)))
+    run.prepare(closing=True)
+    run.put(rows(range(10, 20)))
+    run.commit(closing=True)
+    assert lake.ids() == list(range(20))
+    assert lake.manifests() == []
+
+
+def test_a_committed_upload_that_somebody_aborted_is_said_loudly(lake: Lake) -> None:
+    harness = sink(lake)
+    first = harness.start(T0)
+    first.put(rows(range(10)))
+    first.kafka_commit(first.prepare(closing=True))
+    for upload in lake.client.list_multipart_uploads(Bucket=TEST_BUCKET, Prefix=lake.prefix)["Uploads"]:
+        lake.client.abort_multipart_upload(Bucket=TEST_BUCKET, Key=upload["Key"], UploadId=upload["UploadId"])
+    with pytest.raises(FatalError, match="can not be completed"):
+        harness.start(T0)
+
+
+def test_rotation_by_rows_cuts_exactly(lake: Lake) -> None:
+    run = sink(lake, flush_size="40").start(T0)
+    run.put(rows(range(100)))
+    assert run.task.commit_due()
+    run.commit()
+    assert [key.split("+")[-1] for key in lake.keys()] == [
+        "0000000000.zstd.parquet",
+        "0000000040.zstd.parquet",
+        "0000000080.zstd.parquet",
+    ]
+    assert [lake.table(key).num_rows for key in lake.keys()] == [40, 40, 20]
+    assert not run.task.commit_due()
+
+
+def test_rotation_by_record_time_waits_for_a_later_record(lake: Lake) -> None:
+    run = sink(lake, rotate_interval_ms="60000").start(T0)
+    times = [1_700_000_000_000 + 20_000 * i for i in range(9)]
+    run.put(rows(range(2), timestamps=times[:2]))
+    assert not run.task.commit_due()
+    run.put(rows(range(2, 9), timestamps=times[2:]))
+    assert run.task.commit_due()
+    run.commit()
+    assert [lake.table(key)["id"].to_pylist() for key in lake.keys()] == [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
+
+
+def test_rotation_by_the_clock_needs_no_record(lake: Lake) -> None:
+    run = sink(lake, rotate_schedule_interval_ms="1000").start(T0)
+    run.put(rows(range(3)))
+    eventually(run.task.commit_due, timeout=10)
+    run.commit()
+    assert lake.ids() == [0, 1, 2]
+
+
+def test_rotation_by_bytes(lake: Lake) -> None:
+    run = sink(lake, rotate_bytes="200000", parquet_codec="none").start(T0)
+    for start in range(0, 60_000, 5_000):
+        run.put(rows(range(start, start + 5_000)))
+    run.commit(closing=True)
+    sizes = [
+        lake.client.head_object(Bucket=TEST_BUCKET, Key=f"{lake.prefix}/{key}")["ContentLength"] for key in lake.keys()
+    ]
+    assert len(sizes) > 2
+    assert max(sizes) < 400_000
+    assert lake.ids() == list(range(60_000))
+
+
+def test_memory_stays_bounded_over_many_directories(lake: Lake) -> None:
+    run = sink(lake, buffer_memory_bytes=str(8 << 20), partitioner_class="field", partition_field_name="name").start(T0)
+    blob = pa.field("blob", pa.binary(), nullable=False)
+    expected = 0
+    for _ in range(12):
+        value = records(
+            [{"id": expected + i, "name": f"d{i % 50}", "blob": uuid.uuid4().bytes * 256} for i in range(500)],
+            ID,
+            NAME,
+            blob,
+        )
+        run.put(consumed("orders", value, first_offset=expected))
+        expected += 500
+        assert sum(writer.memory for writer in run.task._writers.values()) <= 8 << 20  # type: ignore[attr-defined]
+    run.commit(closing=True)
+    assert lake.ids() == list(range(expected))
+
+
+def test_large_files_go_in_parts(lake: Lake) -> None:
+    run = sink(lake, s3_part_size=str(5 << 20), parquet_codec="none", parquet_row_group_bytes=str(1 << 20)).start(T0)
+    blob = pa.field("blob", pa.binary(), nullable=False)
+    for start in range(0, 3000, 500):
+        value = records([{"id": start + i, "blob": uuid.uuid4().bytes * 512} for i in range(500)], ID, blob)
+        run.put(consumed("orders", value, first_offset=start))
+    assert lake.keys() == []
+    run.commit(closing=True)
+    assert lake.ids() == list(range(3000))
+
+
+def test_partitions_of_a_topic_commit_apart(lake: Lake) -> None:
+    run = sink(lake, flush_size="10").start(T0, T1)
+    run.put(rows(range(10)))
+    run.put(rows(range(4), partition=1))
+    offsets = run.commit()
+    assert {where: offset.offset for where, offset in offsets.items()} == {T0: 10}
+    assert [key.split("/")[1] for key in lake.keys()] == ["partition=0"]
+    run.commit(closing=True)
+    assert [key.split("/")[1] for key in lake.keys()] == ["partition=0", "partition=1"]
+
+
+def test_a_batch_of_several_partitions_is_sorted_into_their_files(lake: Lake) -> None:
+    run = sink(lake).start(T0, T1)
+    value = records([{"id": i, "name": "x"} for i in range(6)], ID, NAME)
+    run.put(consumed("orders", value, partition=[0, 1, 0, 1, 1, 0], offsets=[0, 0, 1, 1, 2, 2]))
+    run.commit(closing=True)
+    assert [lake.table(key)["id"].to_pylist() for key in lake.keys()] == [[0, 2, 5], [1, 3, 4]]
+
+
+def test_partition_by_field_keeps_the_field_and_escapes_it(lake: Lake) -> None:
+    run = sink(
+        lake, partitioner_class="io.confluent.connect.storage.partitioner.FieldPartitioner", partition_field_name="name"
+    ).start(T0)
+    value = records([{"id": 0, "name": "a/b=c"}, {"id": 1, "name": None}, {"id": 2, "name": "ü"}], ID, NAME)
+    run.put(consumed("orders", value))
+    run.commit(closing=True)
+    assert [key.split("/")[1] for key in lake.keys()] == [
+        "name=%C3%BC",
+        "name=__HIVE_DEFAULT_PARTITION__",
+        "name=a%2Fb%3Dc",
+    ]
+    assert lake.table(lake.keys()[2])["name"].to_pylist() == ["a/b=c"]
+
+
+def test_partition_by_time_of_a_field_in_a_time_zone(lake: Lake) -> None:
+    at = pa.field("at", pa.timestamp("us", "UTC"))
+    run = sink(
+        lake,
+        tolerant=True,
+        partitioner_class="time",
+        timestamp_extractor="RecordField",
+        timestamp_field="at",
+        timezone="Europe/Berlin",
+        path_format="'d'=YYYY-MM-dd/'h'=HH",
+        partition_duration_ms="21600000",
+    ).start(T0)
+    moments = [datetime(2026, 1, 31, 22, 59, tzinfo=UTC), datetime(2026, 1, 31, 23, 1, tzinfo=UTC), None]
+    run.put(consumed("orders", records([{"id": i, "at": m} for i, m in enumerate(moments)], ID, at)))
+    run.commit(closing=True)
+    assert [key.split("orders/")[1].rsplit("/", 1)[0] for key in lake.keys()] == [
+        "d=2026-01-31/h=18",
+        "d=2026-02-01/h=00",
+    ]
+    assert [(where, "'at'" in message) for _, where, message in run.context.halted] == [(2, True)]
+
+
+def test_the_gate_halts_a_renamed_field_and_goes_on(lake: Lake) -> None:
+    harness = sink(lake, tolerant=True)
+    run = harness.start(T0)
+    user = pa.field("userId", pa.string(), nullable=False)
+    renamed = pa.field("user_id", pa.string(), nullable=False)
+    run.put(consumed("orders", records([{"id": 0, "userId": "a"}], ID, user)))
+    run.put(consumed("orders", records([{"id": 1, "user_id": "b"}], ID, renamed), first_offset=1))
+    run.put(consumed("orders", records([{"id": 2, "userId": "c"}], ID, user), first_offset=2))
+    [(_, offset, message)] = run.context.halted
+    assert offset == 1
+    assert "'userId' is required" in message
+    assert "renamed?" in message
+    run.commit(closing=True)
+    # Another process judges alike, though the renamed record is the first it sees.
+    again = harness.start(T0)
+    again.put(consumed("orders", records([{"id": 3, "user_id": "d"}], ID, renamed), first_offset=3))
+    assert [offset for _, offset, _ in again.context.halted] == [3]
+    again.commit(closing=True)
+    assert harness.offsets[T0].offset == 4
+    assert lake.ids() == [0, 2]
+    assert [lake.table(key).column_names for key in lake.keys()] == [["id", "userId"]]
+
+
+def test_an_intolerant_sink_stops_exactly_at_the_bad_record(lake: Lake) -> None:
+    run = sink(lake).start(T0)
+    value = records([{"id": 0, "name": "a"}, {"id": 1, "name": "b"}, None, {"id": 3, "name": "c"}], ID, NAME)
+    with pytest.raises(RecordHaltedError, match="null"):
+        run.put(consumed("orders", value))
+    run.positions[T0] = 2
+    run.commit(closing=True)
+    assert lake.ids() == [0, 1]
+
+
+def test_a_widened_schema_begins_a_new_file_and_older_records_are_projected(lake: Lake) -> None:
+    run = sink(lake).start(T0)
+    narrow = records([{"id": 0}], pa.field("id", pa.int32(), nullable=False))
+    run.put(consumed("orders", narrow))
+    run.put(rows([1]))
+    run.put(consumed("orders", narrow, first_offset=2))
+    run.commit(closing=True)
+    tables = [lake.table(key) for key in lake.keys()]
+    assert [table.column_names for table in tables] == [["id"], ["id", "name"]]
+    assert tables[1]["name"].to_pylist() == ["n1", None]
+    assert tables[1].schema.field("id").type == pa.int64()
+
+
+def test_without_compatibility_a_changed_schema_begins_a_new_file(lake: Lake) -> None:
+    run = sink(lake, schema_compatibility="NONE").start(T0)
+    for offset, value in enumerate([{"id": 0}, {"id": "x"}]):
+        type_ = pa.int64() if offset == 0 else pa.string()
+        run.put(consumed("orders", records([value], pa.field("id", type_)), first_offset=offset))
+    run.commit(closing=True)
+    assert [lake.table(key)["id"].to_pylist() for key in lake.keys()] == [[0], ["x"]]
+
+
+def test_values_without_a_schema_are_halted(lake: Lake) -> None:
+    run = sink(lake, tolerant=True).start(T0)
+    run.put(consumed("orders", pa.array(["text", None])))
+    assert [offset for _, offset, _ in run.context.halted] == [0, 1]
+    run.commit()
+    assert (lake.keys(), run._harness.offsets[T0].offset, lake.manifests()) == ([], 2, [])
+
+
+def test_validation_finds_a_missing_bucket_and_an_absent_store(lake: Lake) -> None:
+    connector = S3SinkConnector()
+
+    def problems(**keys: str) -> list[tuple[str, str]]:
+        config = {**lake.config, **{key.replace("_", "."): value for key, value in keys.items()}}
+        return [(p.key, p.message) for p in connector.validate(connector.config_def.parse(config))]
+
+    assert problems() == []
+    assert problems(s3_bucket_name="no-such-bucket")[0][0] == "s3.bucket.name"
+    assert problems(store_url="http://127.0.0.1:1")[0][0] == "store.url"
+    assert problems(aws_access_key_id="nobody")[0][0] == "aws.access.key.id"
+    assert problems(partitioner_class="field")[0][0] == "partition.field.name"
+
+
+def test_a_store_that_is_away_is_retriable(lake: Lake) -> None:
+    with pytest.raises(RetriableError, match="reach bucket"):
+        sink(lake, store_url="http://127.0.0.1:1").start(T0)
+
+
+def test_no_record_twice_over_many_crashes(lake: Lake) -> None:
+    harness = sink(lake, flush_size="13", partitioner_class="field", partition_field_name="name")
+    total = 400
+    steps = 0
+    while harness.offsets.get(T0) is None or harness.offsets[T0].offset < total:
+        run = harness.start(T0)
+        start = harness.offsets[T0].offset if T0 in harness.offsets else 0
+        for first in range(start, min(start + 60, total), 17):
+            ids = range(first, min(first + 17, total))
+            value = records([{"id": i, "name": f"g{i % 3}"} for i in ids], ID, NAME)
+            run.put(consumed("orders", value, first_offset=first))
+            if run.task.commit_due() and steps % 2:
+                run.commit()
+        CRASHES[steps % len(CRASHES)](run)
+        steps += 1
+        assert steps < 100
+    harness.start(T0)
+    assert Counter(lake.ids()) == Counter(range(total))

@@ -1,0 +1,62 @@
+"""Names of objects in the bucket."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote
+
+from tidegate.records.envelope import TopicPartition
+
+_EXTENSIONS = {"none": "parquet", "uncompressed": "parquet", "gzip": "gz.parquet"}
+
+
+class ObjectNames:
+    """Names below one prefix.
+
+    Args:
+        topics_dir: the prefix, ``topics.dir``.
+        connector: name of the connector.
+        codec: ``parquet.codec``.
+    """
+
+    def __init__(self, topics_dir: str, connector: str, codec: str) -> None:
+        self._root = f"{topics_dir.strip('/')}/" if topics_dir.strip("/") else ""
+        self._connector = quote(connector, safe=" -_.")
+        self._extension = _EXTENSIONS.get(codec, f"{codec}.parquet")
+
+    def data(self, where: TopicPartition, directory: str, offset: int) -> str:
+        """A data file, named by its first record, as Confluent's sink names them."""
+        return f"{self.topic(where.topic)}{directory}/{self._file_prefix(where)}{offset:010d}.{self._extension}"
+
+    def topic(self, topic: str) -> str:
+        """Prefix of a topic's data files."""
+        return f"{self._root}{topic}/"
+
+    def is_data_of(self, where: TopicPartition, key: str) -> bool:
+        """Whether a key is that of a data file of a topic partition."""
+        return key.rpartition("/")[2].startswith(self._file_prefix(where))
+
+    def manifests(self, where: TopicPartition) -> str:
+        """Prefix of a topic partition's manifests."""
+        return f"{self._root}_tidegate/{self._connector}/manifests/{where.topic}-{where.partition}-"
+
+    def manifest(self, where: TopicPartition, offset: int, epoch: int, started_ms: int) -> str:
+        """The manifest of a commit at an offset; later holders sort after earlier ones."""
+        return f"{self.manifests(where)}{offset:019d}-{epoch:019d}-{started_ms:015d}.json"
+
+    def schema(self, topic: str) -> str:
+        """The object that keeps the widest schema of a topic."""
+        return f"{self._root}_tidegate/{self._connector}/schemas/{topic}.json"
+
+    @staticmethod
+    def _file_prefix(where: TopicPartition) -> str:
+        return f"{where.topic}+{where.partition}+"
+
+
+_MANIFEST = re.compile(r"(?P<offset>\d{19})-(?P<epoch>\d{19})-(?P<started>\d{15})\.json")
+
+
+def parse_manifest_key(prefix: str, key: str) -> tuple[int, int, int] | None:
+    """Offset, epoch and start time (ms) in a manifest's key; None for an object that only shares the prefix."""
+    match = _MANIFEST.fullmatch(key[len(prefix) :])
+    return None if match is None else (int(match["offset"]), int(match["epoch"]), int(match["started"]))

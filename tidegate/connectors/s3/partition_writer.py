@@ -1,0 +1,166 @@
+"""The files of one topic partition between two commits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tidegate.connectors.s3.multipart import Prepared
+from tidegate.connectors.s3.parquet_file import ParquetFile
+from tidegate.connectors.s3.rotation import Rotation
+
+OpenFile = Callable[[str, int, pa.Schema], ParquetFile]
+"""Opens a file for a directory, the offset of its first record and a schema."""
+
+
+@dataclass(slots=True)
+class _Open:
+    file: ParquetFile
+    first_time_ms: int
+
+
+@dataclass(slots=True)
+class Commit:
+    """What is prepared under one offset.
+
+    Args:
+        offset: the offset.
+        manifest: key of the manifest.
+        files: all files it makes visible.
+    """
+
+    offset: int
+    manifest: str
+    files: Sequence[Prepared] = field(default_factory=tuple)
+
+
+class PartitionWriter:
+    """Sorts rows into files by directory; closes files that are full; all of them together make a commit.
+
+    Args:
+        open_file: opens a file.
+        rotation: when files are full.
+        position: the offset committed last; -1 if none.
+    """
+
+    def __init__(self, open_file: OpenFile, rotation: Rotation, position: int) -> None:
+        self.position = position
+        self.prepared: Commit | None = None
+        """Prepared, but not known to be committed."""
+        self._open_file = open_file
+        self._rotation = rotation
+        self._open: dict[str, _Open] = {}
+        self._closed: list[Prepared] = []
+        self._due = False
+        self._scheduled_ms: int | None = None
+
+    def append(self, directory: str, rows: pa.RecordBatch, offsets: pa.Array, times_ms: pa.Array, now_ms: int) -> None:
+        """Takes rows of one directory.
+
+        Args:
+            directory: below the topic's.
+            rows: n rows in the form they are written in.
+            offsets: n Kafka offsets, ascending.
+            times_ms: n record times, int64 milliseconds.
+            now_ms: the wall clock.
+
+        Raises:
+            RetriableError: S3 is away.
+        """
+        start = 0
+        while start < rows.num_rows:
+            current = self._open.get(directory)
+            if current is not None and not current.file.schema.equals(rows.schema):
+                self._close(directory)
+                current = None
+            if current is not None and self._interval_over(current, times_ms[start].as_py()):
+                self._close(directory)
+                current = None
+            if current is None:
+                file = self._open_file(directory, offsets[start].as_py(), rows.schema)
+                current = self._open[directory] = _Open(file, times_ms[start].as_py())
+                if self._scheduled_ms is None:
+                    self._scheduled_ms = self._rotation.next_schedule(now_ms)
+            count = min(rows.num_rows - start, self._rotation.rows - current.file.rows)
+            count = self._within_interval(current, times_ms.slice(start, count))
+            current.file.append(rows.slice(start, count))
+            start += count
+            if current.file.rows >= self._rotation.rows or current.file.full:
+                self._close(directory)
+
+    @property
+    def memory(self) -> int:
+        """Bytes held by open files."""
+        return sum(current.file.memory for current in self._open.values())
+
+    def open_files(self) -> Iterator[tuple[str, ParquetFile]]:
+        """The open files with their directories."""
+        return ((directory, current.file) for directory, current in self._open.items())
+
+    def close_file(self, directory: str) -> None:
+        """Closes one file early, to give back its memory; a commit is then due.
+
+        Raises:
+            RetriableError: S3 is away.
+        """
+        self._close(directory)
+
+    @property
+    def empty(self) -> bool:
+        """Whether no row waits for a commit."""
+        return not self._open and not self._closed and self.prepared is None
+
+    def due(self, now_ms: int) -> bool:
+        """Whether a file is full, or the schedule says so."""
+        return self._due or (self._scheduled_ms is not None and now_ms >= self._scheduled_ms)
+
+    def seal(self, run: Callable[[Sequence[ParquetFile]], Sequence[Prepared]]) -> Sequence[Prepared]:
+        """Closes all open files and returns every file since the last known commit.
+
+        Args:
+            run: prepares files, side by side where possible.
+
+        Raises:
+            RetriableError: S3 is away.
+        """
+        self._closed += run([current.file for current in self._open.values()])
+        self._open.clear()
+        earlier = self.prepared.files if self.prepared is not None else ()
+        return (*earlier, *self._closed)
+
+    def set_prepared(self, commit: Commit) -> None:
+        """Notes that a manifest describes all sealed files."""
+        self.prepared = commit
+        self._closed.clear()
+        self._due = False
+        self._scheduled_ms = None
+
+    def set_committed(self) -> None:
+        """Notes that what was prepared is visible."""
+        if self.prepared is not None:
+            self.position = self.prepared.offset
+            self.prepared = None
+
+    def uncommitted(self) -> tuple[list[ParquetFile], list[Prepared]]:
+        """Open files, and closed ones that no manifest names."""
+        return [current.file for current in self._open.values()], list(self._closed)
+
+    def _close(self, directory: str) -> None:
+        # Kept among the open files until it is prepared, so that stop() finds it if S3 is away.
+        self._closed.append(self._open[directory].file.prepare())
+        del self._open[directory]
+        self._due = True
+
+    def _interval_over(self, current: _Open, time_ms: int) -> bool:
+        interval = self._rotation.record_interval_ms
+        return interval is not None and time_ms >= current.first_time_ms + interval
+
+    def _within_interval(self, current: _Open, times_ms: pa.Array) -> int:
+        interval = self._rotation.record_interval_ms
+        if interval is None:
+            return len(times_ms)
+        end = pc.index(pc.greater_equal(times_ms, current.first_time_ms + interval), True).as_py()
+        return len(times_ms) if end < 0 else int(end)

@@ -1,0 +1,133 @@
+"""The schema gate: whether records fit what a topic's files hold, and their projection onto it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+NONE = "NONE"
+BACKWARD = "BACKWARD"
+FORWARD = "FORWARD"
+FULL = "FULL"
+
+_WIDER: dict[pa.DataType, tuple[pa.DataType, ...]] = {
+    pa.int8(): (pa.int16(), pa.int32(), pa.int64(), pa.float32(), pa.float64()),
+    pa.int16(): (pa.int32(), pa.int64(), pa.float32(), pa.float64()),
+    pa.int32(): (pa.int64(), pa.float32(), pa.float64()),
+    pa.int64(): (pa.float64(),),
+    pa.float32(): (pa.float64(),),
+    pa.string(): (pa.binary(),),
+    pa.date32(): (),
+}
+
+
+class SchemaRefusedError(ValueError):
+    """The records do not fit; the message names the field and the rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What the gate decided on a schema it lets through.
+
+    Args:
+        schema: what files are written with from now on: the topic's widest.
+        widened: whether it is wider than before, so that open files have to be closed.
+    """
+
+    schema: pa.StructType
+    widened: bool
+
+
+def admit(known: pa.StructType, new: pa.StructType, mode: str) -> Admission:
+    """Decides whether records of a schema may join files of another.
+
+    The rules are those of Avro's schema resolution, read for files: a record must have every required field of the
+    files with the same or a promotable type. In BACKWARD and FULL a field that is new must be nullable, for the rows
+    before have no value for it.
+
+    Args:
+        known: the widest schema seen of the topic.
+        new: the schema of the records.
+        mode: BACKWARD, FORWARD or FULL.
+
+    Raises:
+        SchemaRefusedError: they do not fit.
+    """
+    schema = _admit_struct(known, new, mode, "")
+    return Admission(schema, not _same_fields(schema, known))
+
+
+def project(array: pa.Array, target: pa.DataType) -> pa.Array:
+    """A column in the form of an admitted, wider type: fields by name, missing ones null, numbers promoted."""
+    if array.type.equals(target):
+        return array
+    if pa.types.is_struct(target):
+        children = []
+        for field in target:
+            index = array.type.get_field_index(field.name)
+            if index < 0:
+                children.append(pa.nulls(len(array), field.type))
+            else:
+                # Children as stored: flatten() would apply the parent's nulls to required fields.
+                children.append(project(array.field(index), field.type))
+        mask = array.is_null() if array.null_count else None
+        return pa.StructArray.from_arrays(children, fields=list(target), mask=mask)
+    if pa.types.is_list(target):
+        array = array if array.offset == 0 else pa.concat_arrays([array])
+        values = project(array.values, target.value_type)
+        mask = array.is_null() if array.null_count else None
+        return pa.ListArray.from_arrays(array.offsets, values, type=target, mask=mask)
+    return array.cast(target)
+
+
+def _admit_struct(known: pa.StructType, new: pa.StructType, mode: str, path: str) -> pa.StructType:
+    arriving = {field.name: field for field in new}
+    fields = []
+    for field in known:
+        name = f"{path}{field.name}"
+        other = arriving.pop(field.name, None)
+        if other is None:
+            if not field.nullable:
+                added = [other.name for other in new if known.get_field_index(other.name) < 0]
+                hint = f" (new in it: {', '.join(map(repr, added))}; renamed?)" if added else ""
+                raise SchemaRefusedError(
+                    f"field {name!r} is required in the files of this topic and missing in the record{hint}: "
+                    f"{mode} lets only nullable fields go"
+                )
+            fields.append(field)
+        else:
+            type_ = _admit_type(field.type, other.type, mode, name)
+            fields.append(pa.field(field.name, type_, field.nullable or other.nullable, field.metadata))
+    for field in arriving.values():
+        if not field.nullable and mode != FORWARD:
+            raise SchemaRefusedError(
+                f"field {path + field.name!r} is new and required: {mode} asks for a nullable one, "
+                "for the rows before have no value for it"
+            )
+        fields.append(field.with_nullable(True))
+    return pa.struct(fields)
+
+
+def _admit_type(known: pa.DataType, new: pa.DataType, mode: str, path: str) -> pa.DataType:
+    if known.equals(new):
+        return known
+    if pa.types.is_struct(known) and pa.types.is_struct(new):
+        return _admit_struct(known, new, mode, f"{path}.")
+    if pa.types.is_list(known) and pa.types.is_list(new):
+        item, other = known.value_field, new.value_field
+        type_ = _admit_type(item.type, other.type, mode, f"{path}[]")
+        return pa.list_(pa.field(item.name, type_, item.nullable or other.nullable, item.metadata))
+    if new in _WIDER.get(known, ()):
+        return new
+    if known in _WIDER.get(new, ()):
+        return known
+    if pa.types.is_null(known) or pa.types.is_null(new):
+        return new if pa.types.is_null(known) else known
+    if pa.types.is_decimal(known) and pa.types.is_decimal(new) and known.scale == new.scale:
+        return known if known.precision >= new.precision else new
+    raise SchemaRefusedError(f"field {path!r} is {new} and was {known}: neither can be promoted to the other")
+
+
+def _same_fields(left: pa.StructType, right: pa.StructType) -> bool:
+    return bool(left.equals(right))
