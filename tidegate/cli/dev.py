@@ -43,7 +43,7 @@ def default_state_dir(name: str) -> Path:
 
 @contextmanager
 def one_interrupt() -> Iterator[None]:
-    """SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt once; further ones change nothing, so that cleaning up ends."""
+    """SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt once; further ones are ignored, so that cleaning up ends."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def interrupt(number: int, frame: FrameType | None) -> None:
