@@ -11,7 +11,7 @@ from tidegate.errors import FatalError
 
 
 class MalformedValueError(FatalError):
-    """A value in Tidegate's part of etcd is not what its key promises: edited by hand, or of an incompatible version."""
+    """A value in etcd is not what its key promises: edited by hand, or written by an incompatible version."""
 
 
 _ADAPTERS: dict[type[StoredValue], TypeAdapter[Any]] = {}
