@@ -60,7 +60,7 @@ async def test_a_revoked_lease_is_known_to_be_gone_at_the_next_keepalive(client:
 
 
 async def test_a_restart_of_etcd_within_the_ttl_is_survived(member: Etcd, client: EtcdClient) -> None:
-    async with LeaseKeeper(client, 30.0) as keeper:
+    async with LeaseKeeper(client, 15.0) as keeper:
         await client.put("/held", b"", lease=keeper.lease_id)
         before = keeper.deadline()
         await asyncio.to_thread(member.kill9)
