@@ -128,6 +128,6 @@ class RunningSink:
         return offsets
 
 
-def records(rows: Sequence[Mapping[str, Any]], *fields: pa.Field) -> pa.StructArray:
+def records(rows: Sequence[Any], *fields: pa.Field) -> pa.StructArray:
     """Dicts as a struct column."""
     return pa.array(rows, type=pa.struct(list(fields)))

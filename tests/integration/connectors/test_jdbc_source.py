@@ -67,7 +67,7 @@ def test_timestamp_mode_never_parts_rows_of_equal_time(database: Any, page: int)
     connection.execute("CREATE TABLE t (id int, changed timestamptz NOT NULL)")
     sizes = [1, 5, 2, 9, 1, 1, 4, 12]
     moment = datetime.datetime(2026, 1, 1, tzinfo=UTC)
-    expected = []
+    expected: list[int] = []
     for group, size in enumerate(sizes):
         for _ in range(size):
             expected.append(len(expected))

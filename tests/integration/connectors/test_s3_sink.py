@@ -42,12 +42,12 @@ class Lake:
             "topics.dir": self.prefix,
         }
 
-    def keys(self, below: str = "orders/") -> list[str]:
+    def files(self, below: str = "orders/") -> list[str]:
         found = self.client.list_objects_v2(Bucket=TEST_BUCKET, Prefix=f"{self.prefix}/{below}").get("Contents", [])
         return sorted(item["Key"].removeprefix(f"{self.prefix}/") for item in found)
 
     def manifests(self) -> list[str]:
-        return self.keys("_tidegate/sink/manifests/")
+        return self.files("_tidegate/sink/manifests/")
 
     def uploads(self) -> list[str]:
         found = self.client.list_multipart_uploads(Bucket=TEST_BUCKET, Prefix=f"{self.prefix}/")
@@ -58,7 +58,7 @@ class Lake:
         return pq.ParquetFile(pa.BufferReader(body)).read()
 
     def ids(self) -> list[int]:
-        return sorted(id_ for key in self.keys() for id_ in self.table(key)["id"].to_pylist())
+        return sorted(id_ for key in self.files() for id_ in self.table(key)["id"].to_pylist())
 
 
 @pytest.fixture
@@ -82,14 +82,14 @@ def test_a_file_appears_whole_after_its_offset_is_committed(lake: Lake) -> None:
     assert run.commit() == {}  # nothing is due
     offsets = run.prepare(closing=True)
     assert {where: offset.offset for where, offset in offsets.items()} == {T0: 100}
-    assert lake.keys() == []
+    assert lake.files() == []
     run.kafka_commit(offsets)
-    assert lake.keys() == []
+    assert lake.files() == []
     run.task.committed(offsets)
-    assert lake.keys() == ["orders/partition=0/orders+0+0000000000.zstd.parquet"]
+    assert lake.files() == ["orders/partition=0/orders+0+0000000000.zstd.parquet"]
     assert lake.ids() == list(range(100))
     assert (lake.manifests(), lake.uploads()) == ([], [])
-    table = lake.table(lake.keys()[0])
+    table = lake.table(lake.files()[0])
     assert table.schema.field("id").nullable is False
     run.task.stop()
 
@@ -223,12 +223,12 @@ def test_rotation_by_rows_cuts_exactly(lake: Lake) -> None:
     run.put(rows(range(100)))
     assert run.task.commit_due()
     run.commit()
-    assert [key.split("+")[-1] for key in lake.keys()] == [
+    assert [key.split("+")[-1] for key in lake.files()] == [
         "0000000000.zstd.parquet",
         "0000000040.zstd.parquet",
         "0000000080.zstd.parquet",
     ]
-    assert [lake.table(key).num_rows for key in lake.keys()] == [40, 40, 20]
+    assert [lake.table(key).num_rows for key in lake.files()] == [40, 40, 20]
     assert not run.task.commit_due()
 
 
@@ -240,7 +240,7 @@ def test_rotation_by_record_time_waits_for_a_later_record(lake: Lake) -> None:
     run.put(rows(range(2, 9), timestamps=times[2:]))
     assert run.task.commit_due()
     run.commit()
-    assert [lake.table(key)["id"].to_pylist() for key in lake.keys()] == [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
+    assert [lake.table(key)["id"].to_pylist() for key in lake.files()] == [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
 
 
 def test_rotation_by_the_clock_needs_no_record(lake: Lake) -> None:
@@ -257,7 +257,7 @@ def test_rotation_by_bytes(lake: Lake) -> None:
         run.put(rows(range(start, start + 5_000)))
     run.commit(closing=True)
     sizes = [
-        lake.client.head_object(Bucket=TEST_BUCKET, Key=f"{lake.prefix}/{key}")["ContentLength"] for key in lake.keys()
+        lake.client.head_object(Bucket=TEST_BUCKET, Key=f"{lake.prefix}/{key}")["ContentLength"] for key in lake.files()
     ]
     assert len(sizes) > 2
     assert max(sizes) < 400_000
@@ -288,7 +288,7 @@ def test_large_files_go_in_parts(lake: Lake) -> None:
     for start in range(0, 3000, 500):
         value = records([{"id": start + i, "blob": uuid.uuid4().bytes * 512} for i in range(500)], ID, blob)
         run.put(consumed("orders", value, first_offset=start))
-    assert lake.keys() == []
+    assert lake.files() == []
     run.commit(closing=True)
     assert lake.ids() == list(range(3000))
 
@@ -299,9 +299,9 @@ def test_partitions_of_a_topic_commit_apart(lake: Lake) -> None:
     run.put(rows(range(4), partition=1))
     offsets = run.commit()
     assert {where: offset.offset for where, offset in offsets.items()} == {T0: 10}
-    assert [key.split("/")[1] for key in lake.keys()] == ["partition=0"]
+    assert [key.split("/")[1] for key in lake.files()] == ["partition=0"]
     run.commit(closing=True)
-    assert [key.split("/")[1] for key in lake.keys()] == ["partition=0", "partition=1"]
+    assert [key.split("/")[1] for key in lake.files()] == ["partition=0", "partition=1"]
 
 
 def test_a_batch_of_several_partitions_is_sorted_into_their_files(lake: Lake) -> None:
@@ -309,7 +309,7 @@ def test_a_batch_of_several_partitions_is_sorted_into_their_files(lake: Lake) ->
     value = records([{"id": i, "name": "x"} for i in range(6)], ID, NAME)
     run.put(consumed("orders", value, partition=[0, 1, 0, 1, 1, 0], offsets=[0, 0, 1, 1, 2, 2]))
     run.commit(closing=True)
-    assert [lake.table(key)["id"].to_pylist() for key in lake.keys()] == [[0, 2, 5], [1, 3, 4]]
+    assert [lake.table(key)["id"].to_pylist() for key in lake.files()] == [[0, 2, 5], [1, 3, 4]]
 
 
 def test_partition_by_field_keeps_the_field_and_escapes_it(lake: Lake) -> None:
@@ -319,12 +319,12 @@ def test_partition_by_field_keeps_the_field_and_escapes_it(lake: Lake) -> None:
     value = records([{"id": 0, "name": "a/b=c"}, {"id": 1, "name": None}, {"id": 2, "name": "ü"}], ID, NAME)
     run.put(consumed("orders", value))
     run.commit(closing=True)
-    assert [key.split("/")[1] for key in lake.keys()] == [
+    assert [key.split("/")[1] for key in lake.files()] == [
         "name=%C3%BC",
         "name=__HIVE_DEFAULT_PARTITION__",
         "name=a%2Fb%3Dc",
     ]
-    assert lake.table(lake.keys()[2])["name"].to_pylist() == ["a/b=c"]
+    assert lake.table(lake.files()[2])["name"].to_pylist() == ["a/b=c"]
 
 
 def test_partition_by_time_of_a_field_in_a_time_zone(lake: Lake) -> None:
@@ -342,7 +342,7 @@ def test_partition_by_time_of_a_field_in_a_time_zone(lake: Lake) -> None:
     moments = [datetime(2026, 1, 31, 22, 59, tzinfo=UTC), datetime(2026, 1, 31, 23, 1, tzinfo=UTC), None]
     run.put(consumed("orders", records([{"id": i, "at": m} for i, m in enumerate(moments)], ID, at)))
     run.commit(closing=True)
-    assert [key.split("orders/")[1].rsplit("/", 1)[0] for key in lake.keys()] == [
+    assert [key.split("orders/")[1].rsplit("/", 1)[0] for key in lake.files()] == [
         "d=2026-01-31/h=18",
         "d=2026-02-01/h=00",
     ]
@@ -369,7 +369,7 @@ def test_the_gate_halts_a_renamed_field_and_goes_on(lake: Lake) -> None:
     again.commit(closing=True)
     assert harness.offsets[T0].offset == 4
     assert lake.ids() == [0, 2]
-    assert [lake.table(key).column_names for key in lake.keys()] == [["id", "userId"]]
+    assert [lake.table(key).column_names for key in lake.files()] == [["id", "userId"]]
 
 
 def test_an_intolerant_sink_stops_exactly_at_the_bad_record(lake: Lake) -> None:
@@ -389,7 +389,7 @@ def test_a_widened_schema_begins_a_new_file_and_older_records_are_projected(lake
     run.put(rows([1]))
     run.put(consumed("orders", narrow, first_offset=2))
     run.commit(closing=True)
-    tables = [lake.table(key) for key in lake.keys()]
+    tables = [lake.table(key) for key in lake.files()]
     assert [table.column_names for table in tables] == [["id"], ["id", "name"]]
     assert tables[1]["name"].to_pylist() == ["n1", None]
     assert tables[1].schema.field("id").type == pa.int64()
@@ -401,7 +401,7 @@ def test_without_compatibility_a_changed_schema_begins_a_new_file(lake: Lake) ->
         type_ = pa.int64() if offset == 0 else pa.string()
         run.put(consumed("orders", records([value], pa.field("id", type_)), first_offset=offset))
     run.commit(closing=True)
-    assert [lake.table(key)["id"].to_pylist() for key in lake.keys()] == [[0], ["x"]]
+    assert [lake.table(key)["id"].to_pylist() for key in lake.files()] == [[0], ["x"]]
 
 
 def test_values_without_a_schema_are_halted(lake: Lake) -> None:
@@ -409,7 +409,7 @@ def test_values_without_a_schema_are_halted(lake: Lake) -> None:
     run.put(consumed("orders", pa.array(["text", None])))
     assert [offset for _, offset, _ in run.context.halted] == [0, 1]
     run.commit()
-    assert (lake.keys(), run._harness.offsets[T0].offset, lake.manifests()) == ([], 2, [])
+    assert (lake.files(), run._harness.offsets[T0].offset, lake.manifests()) == ([], 2, [])
 
 
 def test_validation_finds_a_missing_bucket_and_an_absent_store(lake: Lake) -> None:

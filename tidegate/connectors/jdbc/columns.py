@@ -14,6 +14,7 @@ from sqlalchemy.types import TypeEngine
 from tidegate.connectors.jdbc.column_types import NumericMapping, arrow_type, to_array
 from tidegate.connectors.jdbc.relation import Relation
 from tidegate.errors import FatalError
+from tidegate.records.avro_metadata import LOGICAL
 
 Fingerprint = tuple[tuple[Any, ...], ...]
 """What a cursor tells about its columns at no cost: names, and types where the driver knows them."""
@@ -114,7 +115,8 @@ def read_columns(
         # SQLite reports INTEGER PRIMARY KEY, which can not be null, as nullable.
         required = not column.get("nullable", True) or (backend == "sqlite" and keys == [column["name"]])
         type_ = arrow_type(column["type"], mapping, backend=backend)
-        fields.append(pa.field(str(column["name"]), type_, nullable=not required))
+        metadata = {LOGICAL: b"uuid"} if isinstance(column["type"], sa.types.Uuid) else None
+        fields.append(pa.field(str(column["name"]), type_, nullable=not required, metadata=metadata))
     return Columns(tuple(fields), seen)
 
 

@@ -10,6 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql.expression import FromClause
 
+from tidegate.records.avro_names import sanitized_full
+
 
 @dataclass(frozen=True, slots=True)
 class Relation:
@@ -39,8 +41,8 @@ class Relation:
 
     @property
     def record_name(self) -> str:
-        """Full name of the record type: letters, digits and underscores."""
-        return ".".join(re.sub(r"^(?=\d)|[^A-Za-z0-9_]", "_", part) for part in self.name.split("."))
+        """Full name of the record type."""
+        return sanitized_full(self.name)
 
     def topic(self, prefix: str) -> str:
         """The topic of its records."""

@@ -260,8 +260,8 @@ CONFIG = (
         Importance.HIGH,
         "What a changed schema may be. NONE: anything; a file is closed at each change. BACKWARD, FULL: a record must "
         "have every required field with the same or a promotable type, and its new fields must be nullable; files are "
-        "then written with the widest schema. FORWARD: as these, and new fields may be required. A record that does not "
-        "fit is halted.",
+        "then written with the widest schema. FORWARD: as these, and new fields may be required. A record that does "
+        "not fit is halted.",
         validator=one_of(NONE, BACKWARD, FORWARD, FULL),
         group="Schema",
         recommended=(NONE, BACKWARD, FORWARD, FULL),

@@ -1,0 +1,120 @@
+"""The task of the file sink."""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import os
+from collections.abc import Mapping
+from decimal import Decimal
+from io import BufferedWriter
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from tidegate.connectors.file.journal import Entry, Journal
+from tidegate.errors import FatalError, RetriableError
+from tidegate.records.envelope import Batch, SinkOffset, TopicPartition
+from tidegate.sdk.config_def import Config
+from tidegate.sdk.sink import SinkContext, SinkTask
+
+
+class FileSinkTask(SinkTask):
+    """Appends lines; its journal says how long the file was at which offsets."""
+
+    _file: BufferedWriter | None = None
+    _lock: int | None = None
+
+    def start(self, config: Config, context: SinkContext) -> None:
+        self._context = context
+        self._path = Path(config["file"])
+        self._text: bool = config["format"] == "text"
+        self._committed: dict[TopicPartition, int | None] = {}
+        self._offsets: dict[TopicPartition, int] = {}
+        self._written = False
+        journal_path = self._path.with_name(self._path.name + ".offsets")
+        try:
+            self._lock = os.open(journal_path.with_name(journal_path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o644)
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._file = self._path.open("ab")
+        except BlockingIOError:
+            raise RetriableError(f"{self._path} is being written by another task.") from None
+        except OSError as error:
+            raise FatalError(f"Cannot write {self._path}: {error.strerror}.", remedy="Check file.") from error
+        self._journal = Journal(journal_path)
+
+    def open(self, committed: Mapping[TopicPartition, SinkOffset | None]) -> Mapping[TopicPartition, int]:
+        self._committed.update({where: offset.offset if offset else None for where, offset in committed.items()})
+        if self._written:
+            return {where: self._offsets[where] for where in committed if where in self._offsets}
+        assert self._file is not None
+        entry = self._journal.committed(self._committed)
+        length = os.fstat(self._file.fileno()).st_size
+        if entry is None:
+            entry = Entry(length, {})
+            self._journal.append(entry)
+        if length < entry.length:
+            raise FatalError(
+                f"{self._path} has {length} bytes; at the committed offsets it had {entry.length}.",
+                remedy=f"Put the file back, or delete {self._path}.offsets to append to it as it is.",
+            )
+        self._file.truncate(entry.length)
+        if entry is not self._journal.entries[-1]:
+            self._journal.cut_to(entry)
+        self._offsets = dict(entry.offsets)
+        return {where: entry.offsets[where] for where in committed if where in entry.offsets}
+
+    def put(self, batch: Batch) -> None:
+        assert self._file is not None
+        self._written = True
+        rows = batch.value.to_pylist()
+        lines = []
+        for row, value in enumerate(rows):
+            try:
+                lines.append(self._line(value))
+            except (TypeError, ValueError) as error:
+                self._file.write(b"".join(lines))
+                lines.clear()
+                self._context.report(batch, row, f"the value is no line: {error}", type(error).__name__)
+        self._file.write(b"".join(lines))
+
+    def pre_commit(
+        self, positions: Mapping[TopicPartition, int], *, closing: bool = False
+    ) -> Mapping[TopicPartition, SinkOffset]:
+        assert self._file is not None
+        moved = {where: position for where, position in positions.items() if self._offsets.get(where) != position}
+        if not moved:
+            return {}
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._offsets.update(moved)
+        self._journal.append(Entry(os.fstat(self._file.fileno()).st_size, dict(self._offsets)))
+        return {where: SinkOffset(position) for where, position in moved.items()}
+
+    def stop(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _line(self, value: Any) -> bytes:
+        if self._text and isinstance(value, (str, bytes)):
+            line = value.encode() if isinstance(value, str) else value
+            if b"\n" in line:
+                raise ValueError("it has a line break: use format=json")
+            return line + b"\n"
+        return orjson.dumps(value, default=_plain, option=orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z) + b"\n"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, pa.Scalar):
+        return value.as_py()
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
