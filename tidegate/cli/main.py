@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from tidegate.cli import connector, schema
+from tidegate.cli.demo import demo
 from tidegate.cli.dev import dev
 from tidegate.cli.service import add_service_commands
 from tidegate.config.secrets import make_key
@@ -47,6 +48,7 @@ def secret_key() -> None:
     typer.echo(make_key())
 
 
+app.command("demo", rich_help_panel="Try it")(demo)
 app.command("dev", rich_help_panel="Try it")(dev)
 add_service_commands(app)
 app.add_typer(connector.app, name="connector", rich_help_panel="Clients")

@@ -19,6 +19,7 @@ from tidegate.devstack.errors import StateDirInUseError
 from tidegate.devstack.reaping import reap_leftovers
 from tidegate.devstack.service_process import ServiceProcess
 from tidegate.devstack.stack import WHEEL_COMPONENTS, ComponentKind, EmbeddedStack
+from tidegate.errors import FatalError
 from tidegate.grpc.channel import sync_channel
 
 Broker = Literal["tansu", "apache-kafka"]
@@ -90,6 +91,7 @@ class LocalCluster:
 
         Raises:
             StateDirInUseError: another live cluster holds the directory.
+            FatalError: a directory that is not a cluster's was to be emptied.
             ComponentMissingError: a program is not installed.
             ComponentStartError: something did not start; shows the end of its log. All else is stopped again.
         """
@@ -232,6 +234,11 @@ class LocalCluster:
 
     def _take_lock(self) -> None:
         self.state_dir.mkdir(parents=True, exist_ok=True)
+        if self._fresh and any(self.state_dir.iterdir()) and not (self.state_dir / _LOCK).exists():
+            raise FatalError(
+                f"{self.state_dir} holds files that are no cluster's, and would be emptied.",
+                remedy="Choose an empty or new state directory.",
+            )
         lock = (self.state_dir / _LOCK).open("w")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,40 @@
+"""Waiting for a condition, with a deadline and a word for what is missing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from tidegate.demo.errors import DemoFailedError
+
+T = TypeVar("T")
+
+
+def wait_until(check: Callable[[], T | None], what: str, *, timeout: float = 120.0, interval: float = 0.1) -> T:
+    """Call ``check`` until it returns something truthy, and return that.
+
+    Args:
+        check: an exception of it means "not yet", save a DemoFailedError, which goes on.
+        what: what is waited for, in words that follow "waited for".
+        timeout: seconds until giving up.
+        interval: seconds between two calls.
+
+    Raises:
+        DemoFailedError: time is up; names what was waited for and the last obstacle.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        obstacle: object = None
+        try:
+            found = check()
+            if found:
+                return found
+            obstacle = found
+        except DemoFailedError:
+            raise
+        except Exception as error:
+            obstacle = f"{type(error).__name__}: {error}"
+        if time.monotonic() >= deadline:
+            raise DemoFailedError(f"waited {timeout:g} s in vain for {what} (last: {obstacle}).")
+        time.sleep(interval)
