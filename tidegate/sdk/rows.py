@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -58,7 +58,7 @@ class RowSourceTask(SourceTask):
         self._shapes: dict[tuple[str, str], RowShapes] = {}
         self.open()
 
-    def open(self) -> None:  # noqa: B027 - optional
+    def open(self) -> None:
         """Called once; ``self.config`` and ``self.context`` are set. See :meth:`SourceTask.start` for errors."""
 
     @abstractmethod
@@ -91,7 +91,9 @@ class RowSourceTask(SourceTask):
                         value.slice(offset, len(key)),
                         key=key,
                         headers=pa.array([_headers(row.headers) for row in part], type=HEADERS),
-                        timestamp=pa.array([row.timestamp for row in part], pa.timestamp("us", "UTC")).cast(TIMESTAMP, safe=False),
+                        timestamp=pa.array([row.timestamp for row in part], pa.timestamp("us", "UTC")).cast(
+                            TIMESTAMP, safe=False
+                        ),
                     ),
                     part[-1].partition,
                     part[-1].offset,
@@ -118,7 +120,7 @@ class RowSinkTask(SinkTask):
         self.config, self.context = config, context
         self.open_target()
 
-    def open_target(self) -> None:  # noqa: B027 - optional
+    def open_target(self) -> None:
         """Called once; ``self.config`` and ``self.context`` are set. See :meth:`SinkTask.start` for errors."""
 
     @abstractmethod

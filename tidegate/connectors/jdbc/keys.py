@@ -45,8 +45,10 @@ CONFIG = (
         validator=_url,
         group="Database",
     )
-    .define("connection.user", Type.STRING, None, Importance.HIGH, "User name.", group="Database")
-    .define("connection.password", Type.PASSWORD, None, Importance.HIGH, "Password.", group="Database")
+    .define("connection.user", Type.STRING, None, Importance.HIGH, "User name, if not in the URL.", group="Database")
+    .define(
+        "connection.password", Type.PASSWORD, None, Importance.HIGH, "Password, if not in the URL.", group="Database"
+    )
     .define(
         "connection.timeout.ms",
         Type.INT,

@@ -1,0 +1,155 @@
+"""Pure parts of the JDBC source: URLs, types, positions."""
+
+from __future__ import annotations
+
+import datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql, postgresql
+
+from tidegate.connectors.jdbc.column_types import arrow_type, to_array
+from tidegate.connectors.jdbc.position import Position, comparable, position_from
+from tidegate.connectors.jdbc.relation import Relation
+from tidegate.connectors.jdbc.url import parse_url
+from tidegate.errors import FatalError
+
+UTC = datetime.UTC
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("jdbc:postgresql://db:5433/shop?user=ann&password=p%40ss", "postgresql+psycopg://ann:p%40ss@db:5433/shop"),
+        ("jdbc:postgresql://db/shop?ssl=true&currentSchema=x", "postgresql+psycopg://db/shop?sslmode=require"),
+        ("jdbc:mysql://db:3306/shop?useSSL=false", "mysql+pymysql://db:3306/shop"),
+        ("jdbc:mariadb://db/shop", "mariadb+pymysql://db/shop"),
+        ("jdbc:sqlite:/tmp/a.db", "sqlite:////tmp/a.db"),
+        ("jdbc:oracle:thin:@//db:1521/ORCL", "oracle+oracledb://db:1521?service_name=ORCL"),
+        ("jdbc:oracle:thin:@db:1521:XE", "oracle+oracledb://db:1521/XE"),
+        ("postgresql://db/shop", "postgresql+psycopg://db/shop"),
+        ("mysql+pymysql://db/shop", "mysql+pymysql://db/shop"),
+    ],
+)
+def test_urls(text: str, url: str) -> None:
+    assert parse_url(text).render_as_string(hide_password=False) == url
+
+
+def test_user_and_password_are_added() -> None:
+    url = parse_url("jdbc:postgresql://db/shop", "ann", "s3cret")
+    assert (url.username, url.password) == ("ann", "s3cret")
+
+
+@pytest.mark.parametrize("text", ["jdbc:h2:mem", "jdbc:", "nonsense", "jdbc:postgresql:shop", "jdbc:oracle:oci:@x"])
+def test_unusable_urls_say_what_to_write(text: str) -> None:
+    with pytest.raises(ValueError, match="use jdbc:"):
+        parse_url(text)
+
+
+@pytest.mark.parametrize(
+    ("type_", "mapping", "backend", "arrow"),
+    [
+        (sa.SmallInteger(), "none", "postgresql", pa.int16()),
+        (sa.Integer(), "none", "postgresql", pa.int32()),
+        (sa.Integer(), "none", "sqlite", pa.int64()),
+        (sa.BigInteger(), "none", "postgresql", pa.int64()),
+        (mysql.INTEGER(unsigned=True), "none", "mysql", pa.int64()),
+        (mysql.BIGINT(unsigned=True), "none", "mysql", pa.decimal128(20, 0)),
+        (mysql.TINYINT(display_width=1), "none", "mysql", pa.bool_()),
+        (sa.Numeric(10, 2), "none", "postgresql", pa.decimal128(10, 2)),
+        (sa.Numeric(50, 2), "none", "postgresql", pa.decimal256(50, 2)),
+        (sa.Numeric(), "none", "postgresql", pa.string()),
+        (sa.Numeric(), "best_fit", "postgresql", pa.float64()),
+        (sa.Numeric(10, 0), "precision_only", "postgresql", pa.int64()),
+        (sa.Numeric(9, 0), "best_fit", "postgresql", pa.int32()),
+        (sa.Numeric(5, -2), "none", "postgresql", pa.decimal128(7, 0)),
+        (postgresql.REAL(), "none", "postgresql", pa.float32()),
+        (postgresql.TIMESTAMP(timezone=True), "none", "postgresql", pa.timestamp("us", "UTC")),
+        (postgresql.TIMESTAMP(), "none", "postgresql", pa.timestamp("us")),
+        (mysql.TIMESTAMP(), "none", "mysql", pa.timestamp("us", "UTC")),
+        (mysql.DATETIME(), "none", "mysql", pa.timestamp("us")),
+        (postgresql.ARRAY(sa.Text(), dimensions=2), "none", "postgresql", pa.list_(pa.list_(pa.string()))),
+        (postgresql.JSONB(), "none", "postgresql", pa.string()),
+        (postgresql.BYTEA(), "none", "postgresql", pa.binary()),
+        (postgresql.INTERVAL(), "none", "postgresql", pa.string()),
+        (sa.Boolean(), "none", "postgresql", pa.bool_()),
+    ],
+)
+def test_types(type_: Any, mapping: str, backend: str, arrow: pa.DataType) -> None:
+    assert arrow_type(type_, mapping, backend=backend) == arrow
+
+
+@pytest.mark.parametrize(
+    ("values", "type_", "expected"),
+    [
+        ([], pa.decimal128(5, 2), []),
+        ([None, None], pa.timestamp("us"), [None, None]),
+        ([1.005, "2", Decimal("3.1")], pa.decimal128(5, 2), [Decimal("1.00"), Decimal("2.00"), Decimal("3.10")]),
+        (
+            ["2026-01-02 03:04:05.000006"],
+            pa.timestamp("us"),
+            [datetime.datetime.fromisoformat("2026-01-02 03:04:05.000006")],
+        ),
+        (["2026-01-02"], pa.date32(), [datetime.date(2026, 1, 2)]),
+        ([Decimal("1.10"), {"a": 1}, b"x", True], pa.string(), ["1.10", '{"a":1}', "x", "True"]),
+        ([1, 0, None], pa.bool_(), [True, False, None]),
+        ([Decimal("7")], pa.int64(), [7]),
+        (["text"], pa.binary(), [b"text"]),
+    ],
+)
+def test_values(values: list[Any], type_: pa.DataType, expected: list[Any]) -> None:
+    array = to_array(values, type_)
+    assert array.type == type_
+    assert array.to_pylist() == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "type_"),
+    [
+        (Decimal("NaN"), pa.decimal128(5, 2)),
+        (Decimal("12345"), pa.decimal128(5, 2)),
+        (2**63, pa.int64()),
+        ("abc", pa.int64()),
+        (5, pa.timestamp("us")),
+        (7, pa.bool_()),
+        (b"\xff", pa.string()),
+    ],
+)
+def test_values_that_do_not_fit_are_refused(value: Any, type_: pa.DataType) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        to_array([value], type_)
+
+
+BERLIN = ZoneInfo("Europe/Berlin")
+MOMENT = datetime.datetime(2026, 7, 1, 12, 0, 0, 7, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("type_", "as_text"),
+    [(pa.timestamp("us", "UTC"), False), (pa.timestamp("us"), False), (pa.date32(), False), (pa.string(), True)],
+)
+def test_a_position_survives_its_offset(type_: pa.DataType, as_text: bool) -> None:
+    position = Position(7, comparable(MOMENT, BERLIN, type_, as_text=as_text))
+    assert position_from(position.to_offset(), BERLIN, type_, as_text=as_text) == position
+
+
+def test_offsets_keep_microseconds() -> None:
+    assert Position(timestamp=MOMENT).to_offset() == {"timestamp": "2026-07-01T12:00:00.000007Z"}
+    naive = comparable(MOMENT, BERLIN, pa.timestamp("us"), as_text=False)
+    assert Position(timestamp=naive).to_offset() == {"timestamp": "2026-07-01T14:00:00.000007"}
+
+
+def test_a_malformed_offset_says_how_to_write_one() -> None:
+    with pytest.raises(FatalError, match="Alter it to"):
+        position_from({"timestamp": "yesterday"}, UTC, pa.timestamp("us"), as_text=False)
+
+
+def test_names_of_topics_and_records() -> None:
+    relation = Relation("user orders", "2nd")
+    assert relation.topic("db.") == "db.user_orders"
+    assert relation.record_name == "_2nd.user_orders"
+    assert Relation(query="SELECT 1").topic("all") == "all"

@@ -1,0 +1,66 @@
+"""Plugin discovery: every way to name a connector, and what a broken one does to the others."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint
+
+import pytest
+
+from tidegate.errors import ConfigError
+from tidegate.sdk.plugins import CONNECTORS, Plugins
+
+
+def test_every_connector_here_loads() -> None:
+    plugins = Plugins.discover()
+    assert not plugins.broken
+    assert {"jdbc-source", "s3-sink", "file-source", "file-sink", "datagen-source"} <= {p.name for p in plugins.all()}
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("s3-sink", "s3-sink"),
+        ("io.confluent.connect.jdbc.JdbcSourceConnector", "jdbc-source"),
+        ("io.confluent.connect.s3.S3SinkConnector", "s3-sink"),
+        ("org.apache.kafka.connect.file.FileStreamSourceConnector", "file-source"),
+        ("FileStreamSource", "file-source"),
+        ("org.apache.kafka.connect.file.FileStreamSinkConnector", "file-sink"),
+        ("io.confluent.kafka.connect.datagen.DatagenConnector", "datagen-source"),
+        ("tidegate.connectors.s3.connector:S3SinkConnector", "s3-sink"),
+        ("examples.connectors.csv_sink:CsvSink", "examples.connectors.csv_sink:CsvSink"),
+    ],
+)
+def test_a_connector_is_found_by_name_alias_or_path(text: str, name: str) -> None:
+    assert Plugins.discover().find(text).name == name
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("jdbc-sourc", "Did you mean 'jdbc-source'"),
+        ("io.confluent.connect.s3.S3SinkConector", "Did you mean 'io.confluent.connect.s3.S3SinkConnector'"),
+        ("com.example.Nothing", "datagen-source, file-sink, file-source"),
+        ("", "missing"),
+        ("no.such.module:Class", "does not load"),
+        ("json:dumps", "is not a connector"),
+        ("json:nothing", "has no 'nothing'"),
+    ],
+)
+def test_an_unknown_connector_is_an_error_of_its_key(text: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words) as caught:
+        Plugins.discover().find(text)
+    assert [problem.key for problem in caught.value.problems] == ["connector.class"]
+
+
+def test_a_broken_plugin_is_reported_and_the_others_work() -> None:
+    plugins = Plugins.discover(
+        [
+            EntryPoint("gone", "no_such_module:Class", CONNECTORS),
+            EntryPoint("odd", "json:dumps", CONNECTORS),
+            EntryPoint("datagen-source", "tidegate.connectors.datagen:DatagenSourceConnector", CONNECTORS),
+        ]
+    )
+    assert [plugin.name for plugin in plugins.all()] == ["datagen-source"]
+    assert set(plugins.broken) == {"gone", "odd"}
+    with pytest.raises(ConfigError, match=r"installed but unusable: .*no_such_module"):
+        plugins.find("gone")

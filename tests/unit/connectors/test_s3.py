@@ -1,0 +1,180 @@
+"""Pure parts of the S3 sink: paths, partitions, rotation, the schema gate."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.integration.connectors.sink_harness import consumed, records
+from tidegate.connectors.s3.grouping import groups
+from tidegate.connectors.s3.object_name import ObjectNames, parse_manifest_key
+from tidegate.connectors.s3.partitioner import FieldPartitioner, TimePartitioner
+from tidegate.connectors.s3.path_format import PathFormat
+from tidegate.connectors.s3.rotation import Rotation
+from tidegate.connectors.s3.schema_gate import SchemaRefusedError, admit, project
+from tidegate.records.envelope import TopicPartition
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path"),
+    [
+        ("'year'=YYYY/'month'=MM/'day'=dd/'hour'=HH", "year=2026/month=03/day=07/hour=04"),
+        ("YYYY-MM-dd'T'HH", "2026-03-07T04"),
+        ("yy/M/d/H/mm/ss", "26/3/7/4/05/06"),
+        ("EEE/MMM/MMMM/DDD", "Sat/Mar/March/066"),
+        ("'it''s' YYYY", "it's 2026"),
+    ],
+)
+def test_path_formats(pattern: str, path: str) -> None:
+    assert PathFormat(pattern).format(datetime(2026, 3, 7, 4, 5, 6, tzinfo=UTC)) == path
+
+
+@pytest.mark.parametrize("pattern", ["", "'open", "QQ", "year=YYYY"])
+def test_unusable_path_formats_are_refused(pattern: str) -> None:
+    with pytest.raises(ValueError, match=r"path format|means nothing"):
+        PathFormat(pattern)
+
+
+def test_time_paths_follow_local_time_over_its_changes() -> None:
+    zone = ZoneInfo("Europe/Berlin")
+    partitioner = TimePartitioner(PathFormat("YYYY-MM-dd"), 86_400_000, zone, "Record", "")
+    moments = [
+        datetime(2026, 3, 28, 22, 59, tzinfo=UTC),
+        datetime(2026, 3, 28, 23, 0, tzinfo=UTC),
+        datetime(2026, 3, 29, 21, 59, tzinfo=UTC),
+        datetime(2026, 3, 29, 22, 0, tzinfo=UTC),
+    ]
+    times = [int(moment.timestamp() * 1000) for moment in moments]
+    value = records([{"id": i} for i in range(4)], pa.field("id", pa.int64()))
+    paths = partitioner.partition(consumed("t", value, timestamps=times)).paths
+    assert paths.to_pylist() == ["2026-03-28", "2026-03-29", "2026-03-29", "2026-03-30"]
+
+
+def test_a_missing_or_unsuitable_partition_field_is_a_fault_of_every_row() -> None:
+    value = records([{"f": 1.5}] * 2, pa.field("f", pa.float64()))
+    for name, words in (("g", "no field 'g'"), ("f", "makes no directory")):
+        found = FieldPartitioner([name]).partition(consumed("t", value))
+        assert set(found.faults) == {0, 1}
+        assert words in found.faults[0]
+
+
+def test_nested_partition_fields() -> None:
+    value = records([{"a": {"b": 7}}], pa.field("a", pa.struct([pa.field("b", pa.int32())])))
+    assert FieldPartitioner(["a.b"]).partition(consumed("t", value)).paths.to_pylist() == ["a.b=7"]
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from("xyz"), st.booleans()), min_size=1, max_size=40))
+def test_grouping_keeps_every_row_once_and_in_order(rows: list[tuple[int, str, bool]]) -> None:
+    value = records([{"id": i} for i in range(len(rows))], pa.field("id", pa.int64()))
+    batch = consumed("t", value, partition=[row[0] for row in rows])
+    keep = pa.array([row[2] for row in rows])
+    found = groups(batch, pa.array([row[1] for row in rows]), keep, lambda column: column)
+    seen: dict[int, tuple[int, str]] = {}
+    for group in found:
+        ids = group.rows.column("id").to_pylist()
+        assert ids == sorted(ids) == group.offsets.to_pylist()
+        seen |= dict.fromkeys(ids, (group.partition, group.directory))
+    assert seen == {i: row[:2] for i, row in enumerate(rows) if row[2]}
+    assert len({(group.partition, group.directory) for group in found}) == len(found)
+
+
+@pytest.mark.parametrize(
+    ("zone", "schedule", "now", "expected"),
+    [
+        ("UTC", 900_000, "2026-01-01T10:07:00+00:00", "2026-01-01T10:15:00+00:00"),
+        ("UTC", 900_000, "2026-01-01T10:15:00+00:00", "2026-01-01T10:30:00+00:00"),
+        ("Asia/Kathmandu", 3_600_000, "2026-01-01T10:07:00+00:00", "2026-01-01T10:15:00+00:00"),
+        ("Europe/Berlin", 86_400_000, "2026-01-01T10:00:00+00:00", "2026-01-01T23:00:00+00:00"),
+    ],
+)
+def test_scheduled_rotation_is_on_the_clock(zone: str, schedule: int, now: str, expected: str) -> None:
+    def ms(text: str) -> int:
+        return int(datetime.fromisoformat(text).timestamp() * 1000)
+
+    assert Rotation(1, None, None, schedule, ZoneInfo(zone)).next_schedule(ms(now)) == ms(expected)
+
+
+def test_manifest_names_tell_topics_apart() -> None:
+    names = ObjectNames("topics", "sink", "zstd")
+    key = names.manifest(TopicPartition("a-1", 2), 7, 3, 99)
+    assert parse_manifest_key(names.manifests(TopicPartition("a-1", 2)), key) == (7, 3, 99)
+    assert parse_manifest_key(names.manifests(TopicPartition("a", 1)), key) is None
+    assert names.data(TopicPartition("t", 1), "partition=1", 5) == "topics/t/partition=1/t+1+0000000005.zstd.parquet"
+
+
+def struct(**fields: Any) -> pa.StructType:
+    """Fields by name; a type alone is required, a tuple of one type is nullable."""
+    return pa.struct(
+        [
+            pa.field(name, type_[0] if isinstance(type_, tuple) else type_, nullable=isinstance(type_, tuple))
+            for name, type_ in fields.items()
+        ]
+    )
+
+
+I32, I64, F64, STR = pa.int32(), pa.int64(), pa.float64(), pa.string()
+
+
+@pytest.mark.parametrize(
+    ("known", "new", "mode", "schema"),
+    [
+        (struct(a=I64), struct(a=I64), "BACKWARD", struct(a=I64)),
+        (struct(a=I64), struct(a=I64, b=(STR,)), "BACKWARD", struct(a=I64, b=(STR,))),
+        (struct(a=I64, b=(STR,)), struct(a=I64), "BACKWARD", struct(a=I64, b=(STR,))),
+        (struct(a=I32), struct(a=I64), "BACKWARD", struct(a=I64)),
+        (struct(a=I64), struct(a=I32), "BACKWARD", struct(a=I64)),
+        (struct(a=I64), struct(a=F64), "FULL", struct(a=F64)),
+        (struct(a=I64), struct(a=(I64,)), "BACKWARD", struct(a=(I64,))),
+        (struct(a=I64), struct(a=I64, b=STR), "FORWARD", struct(a=I64, b=(STR,))),
+        (struct(a=struct(x=I32)), struct(a=struct(x=I64, y=(STR,))), "BACKWARD", struct(a=struct(x=I64, y=(STR,)))),
+        (struct(a=pa.list_(I32)), struct(a=pa.list_(I64)), "BACKWARD", struct(a=pa.list_(I64))),
+        (struct(a=pa.decimal128(9, 2)), struct(a=pa.decimal128(12, 2)), "FULL", struct(a=pa.decimal128(12, 2))),
+    ],
+)
+def test_the_gate_lets_through(known: pa.StructType, new: pa.StructType, mode: str, schema: pa.StructType) -> None:
+    admission = admit(known, new, mode)
+    assert admission.schema == schema
+    assert admission.widened == (schema != known)
+
+
+@pytest.mark.parametrize(
+    ("known", "new", "mode", "words"),
+    [
+        (struct(userId=STR), struct(user_id=STR), "BACKWARD", "'userId' is required.*'user_id'; renamed"),
+        (struct(userId=STR), struct(user_id=STR), "FORWARD", "'userId' is required"),
+        (struct(a=I64), struct(a=I64, b=STR), "BACKWARD", "'b' is new and required"),
+        (struct(a=I64), struct(a=I64, b=STR), "FULL", "'b' is new and required"),
+        (struct(a=I64), struct(a=STR), "BACKWARD", "'a' is string and was int64"),
+        (struct(a=pa.decimal128(9, 2)), struct(a=pa.decimal128(9, 3)), "FULL", "'a' is decimal"),
+        (struct(a=struct(x=I32)), struct(a=struct(y=(I32,))), "BACKWARD", "'a.x' is required"),
+        (struct(a=pa.list_(I32)), struct(a=pa.list_(STR)), "BACKWARD", r"'a\[\]' is string"),
+    ],
+)
+def test_the_gate_refuses_naming_field_and_rule(
+    known: pa.StructType, new: pa.StructType, mode: str, words: str
+) -> None:
+    with pytest.raises(SchemaRefusedError, match=words):
+        admit(known, new, mode)
+
+
+def test_projection_fills_promotes_and_orders() -> None:
+    narrow = struct(s=struct(x=I32), items=pa.list_(struct(q=I32)))
+    wide = struct(items=pa.list_(struct(q=I64, r=(STR,))), s=(struct(x=I64, y=(STR,)),), n=(F64,))
+    rows = [
+        {"s": {"x": 1}, "items": [{"q": 1}, {"q": 2}]},
+        {"s": {"x": 2}, "items": []},
+        {"s": {"x": 3}, "items": None},
+    ]
+    array = pa.array(rows * 2, type=narrow).slice(1, 4)
+    assert project(array, wide).to_pylist() == [
+        {"items": [], "s": {"x": 2, "y": None}, "n": None},
+        {"items": None, "s": {"x": 3, "y": None}, "n": None},
+        {"items": [{"q": 1, "r": None}, {"q": 2, "r": None}], "s": {"x": 1, "y": None}, "n": None},
+        {"items": [], "s": {"x": 2, "y": None}, "n": None},
+    ]
