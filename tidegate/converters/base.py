@@ -5,11 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from tidegate.records.faults import RecordFault
-from tidegate.registry_client import RegistryClient
+
+if TYPE_CHECKING:
+    from tidegate.registry_client import RegistryClient
 
 
 @dataclass(frozen=True, slots=True)

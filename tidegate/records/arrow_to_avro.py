@@ -56,6 +56,8 @@ class _Builder:
         metadata = field.metadata or {}
         name = _qualified(metadata[SCHEMA_NAME].decode() if SCHEMA_NAME in metadata else default_name, namespace)
         types = pa.types
+        if isinstance(field.type, pa.UuidType) or (types.is_string(plain) and metadata.get(LOGICAL) == b"uuid"):
+            return {"type": "string", "logicalType": "uuid"}
         if types.is_struct(plain):
             if metadata.get(UNION) == b"true":
                 return [self.type(child, namespace, child.name, depth + 1) for child in plain]
@@ -73,8 +75,6 @@ class _Builder:
             return self._define(name, {"type": "fixed", "size": _INTERVAL_SIZE, "logicalType": "duration"})
         if types.is_string(plain) and SYMBOLS in metadata:
             return self._define(name, {"type": "enum", "symbols": json.loads(metadata[SYMBOLS])})
-        if isinstance(field.type, pa.UuidType) or (types.is_string(plain) and metadata.get(LOGICAL) == b"uuid"):
-            return {"type": "string", "logicalType": "uuid"}
         return _leaf(plain)
 
     def nullable(self, field: pa.Field, parent: str, suffix: str, depth: int) -> Any:

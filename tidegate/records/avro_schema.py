@@ -241,23 +241,8 @@ class _Parser:
 
 
 _KNOWN = frozenset(
-    [
-        "type",
-        "name",
-        "namespace",
-        "aliases",
-        "doc",
-        "fields",
-        "default",
-        "order",
-        "symbols",
-        "size",
-        "items",
-        "values",
-        "logicalType",
-        "precision",
-        "scale",
-    ]
+    {"type", "name", "namespace", "aliases", "doc", "fields", "default", "order", "symbols", "size", "items", "values"}
+    | {"logicalType", "precision", "scale"}
 )
 
 

@@ -14,6 +14,7 @@ _BITS = 14
 _GROUP = 1 << _BITS
 _EMPTY = 2 * _GROUP
 _NULL = _EMPTY + 1
+_ZERO = pa.scalar(0, pa.int64())
 
 
 def encode_long(number: int) -> bytes:
@@ -34,7 +35,7 @@ def encode_longs(numbers: pa.Array, *, branches: tuple[bytes, bytes] | None = No
         numbers: int64 array.
         branches: what stands for null, and what stands before every other number; without it null gives null.
     """
-    sign = pc.if_else(pc.less(numbers, 0), pa.scalar(-1, pa.int64()), pa.scalar(0, pa.int64()))
+    sign = pc.if_else(pc.less(numbers, _ZERO), pa.scalar(-1, pa.int64()), _ZERO)
     rest = pc.bit_wise_xor(pc.shift_left(numbers, 1), sign).view(pa.uint64())
     top = pc.max(rest).as_py() or 0
     index = _index(rest, top)
@@ -45,7 +46,7 @@ def encode_longs(numbers: pa.Array, *, branches: tuple[bytes, bytes] | None = No
     while top >= _GROUP:
         top >>= _BITS
         rest = pc.shift_right(rest, pa.scalar(_BITS, pa.uint64()))
-        index = pc.if_else(pc.equal(rest, 0), pa.scalar(_EMPTY, pa.uint64()), _index(rest, top))
+        index = pc.if_else(pc.equal(rest, pa.scalar(0, pa.uint64())), pa.scalar(_EMPTY, pa.uint64()), _index(rest, top))
         if branches is not None and nulls:
             index = index.fill_null(_EMPTY)
         pieces.append(_table(None, b"").take(index))
@@ -56,7 +57,11 @@ def _index(rest: pa.Array, top: int) -> pa.Array:
     if top < _GROUP:
         return rest
     low = pc.bit_wise_and(rest, pa.scalar(_GROUP - 1, pa.uint64()))
-    more = pc.if_else(pc.greater_equal(rest, _GROUP), pa.scalar(_GROUP, pa.uint64()), pa.scalar(0, pa.uint64()))
+    more = pc.if_else(
+        pc.greater_equal(rest, pa.scalar(_GROUP, pa.uint64())),
+        pa.scalar(_GROUP, pa.uint64()),
+        pa.scalar(0, pa.uint64()),
+    )
     return pc.add(low, more)
 
 

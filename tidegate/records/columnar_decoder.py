@@ -29,6 +29,8 @@ _PADDING = 16
 _MAX_BYTES = 1 << 30
 _MAX_ATTEMPTS = 4
 _ONE = pa.scalar(1, pa.int64())
+_TRUE = pa.scalar(1, pa.uint8())
+_GOES_ON = pa.scalar(0x80, pa.uint8())
 
 
 class _BadRowsError(Exception):
@@ -197,7 +199,7 @@ def _longs(cursor: _Cursor) -> pa.Array:
     """One variable-length number a row, as int64."""
     at = cursor.at
     byte = cursor.data.take(at)
-    goes_on = pc.greater_equal(byte, 0x80)
+    goes_on = pc.greater_equal(byte, _GOES_ON)
     at = pc.add(at, _ONE)
     if not pc.any(goes_on).as_py():
         cursor.move(at)
@@ -207,11 +209,11 @@ def _longs(cursor: _Cursor) -> pa.Array:
     while pc.any(goes_on).as_py():
         byte = pc.if_else(goes_on, cursor.data.take(at), pa.scalar(0, pa.uint8()))
         if shift == 63:
-            cursor.refuse(pc.greater(byte, 1))
+            cursor.refuse(pc.greater(byte, _TRUE))
         bits = pc.bit_wise_and(byte, pa.scalar(0x7F, pa.uint8())).cast(pa.uint64())
         value = pc.bit_wise_or(value, pc.shift_left(bits, pa.scalar(shift, pa.uint64())))
         at = pc.add(at, goes_on.cast(pa.int64()))
-        goes_on = pc.greater_equal(byte, 0x80)
+        goes_on = pc.greater_equal(byte, _GOES_ON)
         shift += 7
     cursor.move(at)
     return _signed(value)
@@ -230,8 +232,8 @@ def _outside(values: pa.Array, low: int, high: int) -> pa.Array:
 def _boolean(cursor: _Cursor) -> pa.Array:
     byte = cursor.data.take(cursor.at)
     cursor.move(pc.add(cursor.at, _ONE))
-    cursor.refuse(pc.greater(byte, 1))
-    return pc.equal(byte, 1)
+    cursor.refuse(pc.greater(byte, _TRUE))
+    return pc.equal(byte, _TRUE)
 
 
 def _integer(schema: AvroType) -> ColumnReader:

@@ -593,5 +593,8 @@ def _words(schema: AvroType) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = str(value)
+    try:
+        text = str(value)
+    except (OverflowError, ValueError):
+        text = str(value.value)
     return text if len(text) <= 60 else f"{text[:57]}..."

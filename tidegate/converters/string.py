@@ -1,0 +1,82 @@
+"""The string converter: UTF-8 text without a schema."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tidegate.converters.base import Converter, Decoded, DecodedRun, Encoded
+from tidegate.converters.json_values import json_values
+from tidegate.errors import ConfigError, ConfigProblem
+from tidegate.records.faults import RecordFault, Stage
+
+if TYPE_CHECKING:
+    from tidegate.registry_client import RegistryClient
+
+_ENCODINGS = ("utf-8", "utf8")
+
+
+class StringConverter(Converter):
+    """Writes text as it is, other scalars as text, records and lists as JSON; reads text."""
+
+    def configure(self, config: Mapping[str, str], *, is_key: bool, registry: RegistryClient | None) -> None:
+        """See the base class. ``converter.encoding`` may be UTF-8 only."""
+        encoding = config.get("converter.encoding", "UTF-8")
+        if encoding.strip().lower() not in _ENCODINGS:
+            raise ConfigError([ConfigProblem("converter.encoding", f"{encoding!r} is not supported: use UTF-8")])
+        self._side = "key" if is_key else "value"
+        self._stage = Stage.KEY_CONVERTER if is_key else Stage.VALUE_CONVERTER
+
+    def encode(self, topic: str, column: pa.Array, field: pa.Field) -> Encoded:
+        """See the base class."""
+        return Encoded(_texts(column))
+
+    def decode(self, topic: str, data: Sequence[bytes | None]) -> Decoded:
+        """See the base class."""
+        field = pa.field(self._side, pa.string())
+        raw = pa.array(data, pa.binary())
+        rows = pa.array(range(len(data)), pa.int32())
+        if not len(rows):
+            return Decoded([])
+        try:
+            return Decoded([DecodedRun(rows, raw.cast(pa.string()), field)])
+        except pa.ArrowInvalid:
+            faults = [
+                RecordFault(row, self._stage, "DataException", f"The {self._side} is not valid UTF-8 text.")
+                for row, message in enumerate(data)
+                if message is not None and not _is_text(message)
+            ]
+        good = pc.invert(pc.is_in(rows, value_set=pa.array([fault.row for fault in faults], pa.int32())))
+        run = DecodedRun(rows.filter(good), raw.filter(good).cast(pa.string()), field)
+        return Decoded([run] if len(run.rows) else [], faults)
+
+
+def _texts(column: pa.Array) -> list[bytes | None]:
+    types = pa.types
+    kind = column.type
+    if types.is_dictionary(kind):
+        return _texts(column.dictionary_decode())
+    if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
+        texts: list[bytes | None] = column.cast(pa.binary()).to_pylist()
+        return texts
+    if types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind):
+        raw: list[bytes | None] = column.to_pylist()
+        return raw
+    if types.is_nested(kind):
+        return [None if value is None else orjson.dumps(value) for value in json_values(column)]
+    try:
+        return _texts(column.cast(pa.string()))
+    except pa.ArrowException:
+        return [None if value is None else str(value).encode() for value in column.to_pylist()]
+
+
+def _is_text(message: bytes) -> bool:
+    try:
+        message.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
