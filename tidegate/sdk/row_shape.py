@@ -100,7 +100,11 @@ class RowShapes:
         """All rows at once, if they have exactly the fields of one known flat shape."""
         names = rows[0].keys()
         for shape in self._shapes:
-            if shape.fields.keys() != names or any(found.type not in _EXACT for found in shape.fields.values()):
+            if (
+                not names
+                or shape.fields.keys() != names
+                or any(found.type not in _EXACT for found in shape.fields.values())
+            ):
                 continue
             if any(row.keys() != names for row in rows):
                 return None

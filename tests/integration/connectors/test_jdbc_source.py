@@ -374,3 +374,14 @@ def test_sqlite(tmp_path: Path, mode: str) -> None:
     assert type_.field("id") == pa.field("id", pa.int64(), nullable=False)
     assert type_.field("n").type == pa.decimal128(6, 2)
     assert run.rows()[0]["ok"] is True
+
+
+def test_a_value_the_driver_can_not_read_is_said_with_its_cause(database: Any) -> None:
+    connection, config = database
+    connection.execute("CREATE TABLE t (id int PRIMARY KEY, at timestamptz)")
+    connection.execute("INSERT INTO t VALUES (1, 'infinity')")
+    run = harness(config, mode="incrementing", incrementing_column_name="id", table_whitelist="t")
+    run.start()
+    with pytest.raises(FatalError, match="infinity"):
+        run.poll()
+    run.crash()

@@ -57,6 +57,8 @@ class Database:
             remedy = f"Install it: pip install 'tidegate[{_EXTRAS[module]}]'." if module in _EXTRAS else ""
             raise FatalError(f"The driver {module} for {url.get_backend_name()} is missing.", remedy=remedy) from error
 
+        self._driver_error: type[Exception] = self.engine.dialect.loaded_dbapi.Error
+
     @classmethod
     def from_config(cls, config: Config, *, connect_timeout_ms: int | None = None) -> Database:
         """The database a connector's configuration names.
@@ -96,6 +98,10 @@ class Database:
                 yield connection
         except SQLAlchemyError as error:
             raise self.translate(error) from error
+        except self._driver_error as error:
+            wrapped = DBAPIError.instance(None, None, error, self._driver_error, dialect=self.engine.dialect)
+            assert isinstance(wrapped, SQLAlchemyError)
+            raise self.translate(wrapped) from error
 
     def clock(self, connection: Connection) -> datetime:
         """The database's own time, with time zone."""

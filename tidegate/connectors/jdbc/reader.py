@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, CursorResult
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.sql import ColumnElement, Select
 
 from tidegate.connectors.jdbc.columns import Columns, Fingerprint, fingerprint, read_columns
@@ -90,8 +89,11 @@ class Reader(ABC):
         """Runs a statement and returns its rows with columns that fit them, also while the table is being altered."""
         for _ in range(_CATALOGUE_ATTEMPTS):
             result = connection.execute(statement)
-            seen = fingerprint(_description(result))
-            rows = result.fetchall()
+            cursor = _cursor(result)
+            seen = fingerprint(cursor.description)
+            # The driver's own rows: SQLAlchemy's cost as much again.
+            rows = cursor.fetchall()
+            result.close()
             columns = self._columns_for(connection, seen)
             if columns is not None:
                 return rows, columns
@@ -131,7 +133,7 @@ class BulkReader(Reader):
             if connection.dialect.name != "sqlite":
                 connection = connection.execution_options(isolation_level="READ COMMITTED")
             result = connection.execution_options(stream_results=True, max_row_buffer=self.limit).execute(everything)
-            seen = fingerprint(_description(result))
+            seen = fingerprint(_cursor(result).description)
             with self.database.connection() as second:
                 columns = self._columns_for(second, seen)
             if columns is None:
@@ -293,9 +295,7 @@ def reader(database: Database, relation: Relation, config: Config, offset: Mappi
     return TimestampReader(database, relation, config, offset)
 
 
-def _description(result: CursorResult[Any]) -> Sequence[Sequence[Any]]:
-    with suppress(SQLAlchemyError):
-        if result.cursor is not None:
-            description: Sequence[Sequence[Any]] = result.cursor.description
-            return description
-    raise RetriableError("The database closed the cursor.")
+def _cursor(result: CursorResult[Any]) -> DBAPICursor:
+    if result.cursor is None:
+        raise RetriableError("The database closed the cursor.")
+    return result.cursor
