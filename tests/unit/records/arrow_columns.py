@@ -78,7 +78,9 @@ def lists(draw: st.DrawFn, inner: st.SearchStrategy[Kind]) -> Kind:
 def maps(draw: st.DrawFn, inner: st.SearchStrategy[Kind]) -> Kind:
     field, values = draw(fields(st.just("value"), inner))
     key_type, keys = draw(st.sampled_from([(pa.string(), st.text(max_size=4)), (pa.int64(), INT64)]))
-    return Kind(pa.map_(key_type, field), st.lists(st.tuples(keys, values), max_size=4))
+    return Kind(
+        pa.map_(key_type, field), st.lists(st.tuples(keys, values), max_size=4, unique_by=lambda entry: entry[0])
+    )
 
 
 @st.composite
