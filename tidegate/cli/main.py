@@ -14,6 +14,7 @@ from rich.console import Console
 
 from tidegate.cli import connector, schema
 from tidegate.cli.demo import demo
+from tidegate.cli.demo_data import demo_data
 from tidegate.cli.dev import dev
 from tidegate.cli.service import add_service_commands
 from tidegate.config.secrets import make_key
@@ -49,6 +50,7 @@ def secret_key() -> None:
 
 
 app.command("demo", rich_help_panel="Try it")(demo)
+app.command("demo-data", rich_help_panel="Try it")(demo_data)
 app.command("dev", rich_help_panel="Try it")(dev)
 add_service_commands(app)
 app.add_typer(connector.app, name="connector", rich_help_panel="Clients")

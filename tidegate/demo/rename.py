@@ -19,8 +19,8 @@ _REASON = "__connect.errors.exception.message"
 _ROWS = 200
 _SHOWN_REASONS = 3
 
-_CREATE = """
-CREATE TABLE app_events (
+CREATE_APP_EVENTS = """
+CREATE TABLE IF NOT EXISTS app_events (
     id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     "userId" BIGINT NOT NULL,
     action TEXT NOT NULL,
@@ -52,8 +52,8 @@ def run_rename_act(stage: Stage, say: Say) -> None:
     """
     figures, url = stage.figures, stage.cluster.database_url
     with psycopg.connect(url, autocommit=True, connect_timeout=10) as database:
-        database.execute(_CREATE)
-        good = _insert(database, '"userId"')
+        database.execute(CREATE_APP_EVENTS)
+        good = insert_app_events(database, '"userId"')
         say("deploying the second pipeline")
         for file in ("app-events-source.yaml", "app-events-s3.yaml"):
             stage.connectors.wait_running(stage.connectors.deploy(file))
@@ -66,11 +66,11 @@ def run_rename_act(stage: Stage, say: Say) -> None:
             wait_until(lambda: topic.count >= len(good), f"{len(good)} records in {TOPIC}")
             say('ALTER TABLE ... RENAME COLUMN "userId" TO user_id')
             database.execute('ALTER TABLE app_events RENAME COLUMN "userId" TO user_id')
-            renamed = _insert(database, "user_id")
+            renamed = insert_app_events(database, "user_id")
             wait_until(lambda: queue.count >= len(renamed), f"{len(renamed)} records in {DEAD_LETTERS}")
             say("renamed back")
             database.execute('ALTER TABLE app_events RENAME COLUMN user_id TO "userId"')
-            good += _insert(database, '"userId"')
+            good += insert_app_events(database, '"userId"')
             wait_until(lambda: topic.count >= len(good), f"{len(good)} records in {TOPIC}")
             say("waiting for the bucket")
             wait_until(lambda: stage.lake.count(TOPIC) >= len(good), f"{len(good)} rows of {TOPIC} in the bucket")
@@ -87,7 +87,7 @@ def run_rename_act(stage: Stage, say: Say) -> None:
     _check_bucket(stage, good)
 
 
-def _insert(database: psycopg.Connection[tuple[object, ...]], column: str) -> list[int]:
+def insert_app_events(database: psycopg.Connection[tuple[object, ...]], column: str) -> list[int]:
     """Insert rows with the user's column under the given name; returns their ids in order."""
     statement = (
         f"INSERT INTO app_events ({column}, action) SELECT mod(n, 37), (%s::text[])[1 + mod(n, 4)]"  # noqa: S608

@@ -183,10 +183,6 @@ class LocalCluster:
         for number in range(1, self._counts["coordinator"] + 1):
             name = f"coordinator-{number}"
             self._add("coordinator", name, [*common, f"--replica-id={name}"], ("grpc", "rest"), secret)
-        for service in self.services.values():
-            service.spawn()
-        for service in self._of("registry"):
-            service.wait_ready()
         registries = ",".join(service.addresses["grpc"] for service in self._of("registry"))
         worker_flags = [
             *common,

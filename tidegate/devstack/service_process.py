@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tidegate.config.ready_file import read_ready_file
+from tidegate.devstack.ports import LOOPBACK, free_port
 from tidegate.devstack.process import OwnedProcess
 
 _START_TIMEOUT = 90.0
@@ -21,7 +22,7 @@ class ServiceProcess:
         name: its id, unique in ``state_dir``.
         state_dir: directory shared by all processes of one stack.
         flags: command-line flags besides the listening addresses and the ready file.
-        listens: the kinds of address it has, such as ``("grpc", "rest")``; each is on any free port at the first start.
+        listens: the kinds of address it has, such as ``("grpc", "rest")``; each gets a free port, and keeps it.
         env: variables added to those of this process.
     """
 
@@ -39,7 +40,7 @@ class ServiceProcess:
         self.name = name
         self._flags = list(flags)
         self._ready_file = state_dir / f"{name}.ready.json"
-        self.addresses = dict.fromkeys(listens, "127.0.0.1:0")
+        self.addresses = {kind: f"{LOOPBACK}:{free_port()}" for kind in listens}
         self.process = OwnedProcess(name, [], state_dir=state_dir, env=env, stop_grace=_STOP_GRACE)
 
     @property
@@ -64,12 +65,12 @@ class ServiceProcess:
         self.process.start()
 
     def wait_ready(self) -> None:
-        """Wait until it serves; ``addresses`` then holds its ports.
+        """Wait until it says that it serves.
 
         Raises:
             ComponentStartError: it ended or did not serve in time; shows the end of its log.
         """
-        self.process.wait_ready(self._read_addresses, timeout=_START_TIMEOUT)
+        self.process.wait_ready(self._check_ready_file, timeout=_START_TIMEOUT)
 
     def start(self) -> None:
         """:meth:`spawn` and :meth:`wait_ready`."""
@@ -84,8 +85,6 @@ class ServiceProcess:
         """SIGKILL the process alone, as the kernel would; its children have to notice by themselves."""
         self.process.kill9()
 
-    def _read_addresses(self) -> None:
-        found = read_ready_file(self._ready_file)
-        if found is None:
+    def _check_ready_file(self) -> None:
+        if read_ready_file(self._ready_file) is None:
             raise LookupError(f"{self._ready_file} is not there yet")
-        self.addresses.update({kind: address for kind, address in found.items() if kind in self.addresses})

