@@ -61,6 +61,14 @@ def channel(target: str, *, deadline: float = DEFAULT_DEADLINE) -> grpc.aio.Chan
     return grpc.aio.insecure_channel(target, options=_OPTIONS, interceptors=aio_interceptors(deadline))
 
 
-def sync_channel(target: str, *, deadline: float = DEFAULT_DEADLINE) -> grpc.Channel:
-    """The same for threads, such as a task's process; make it after the fork, in the process that uses it."""
-    return grpc.intercept_channel(grpc.insecure_channel(target, options=_OPTIONS), *sync_interceptors(deadline))
+def sync_channel(target: str, *, deadline: float = DEFAULT_DEADLINE, retries: bool = True) -> grpc.Channel:
+    """The same for threads, such as a task's process; make it after the fork, in the process that uses it.
+
+    Args:
+        target: as in :func:`channel`.
+        deadline: as in :func:`channel`.
+        retries: False for a caller that turns to another server instead.
+    """
+    options = {**dict(_OPTIONS), "grpc.enable_retries": int(retries)}
+    plain = grpc.insecure_channel(target, options=tuple(options.items()))
+    return grpc.intercept_channel(plain, *sync_interceptors(deadline))

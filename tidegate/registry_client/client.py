@@ -54,7 +54,7 @@ class RegistryClient:
             problem = "is empty. Name at least one registry replica as host:port."
             raise ConfigError([ConfigProblem("registry_urls", problem)])
         self._timeout = timeout
-        self._channels = [sync_channel(target, deadline=timeout) for target in targets]
+        self._channels = [sync_channel(target, deadline=timeout, retries=False) for target in targets]
         self._stubs = [registry_pb2_grpc.RegistryServiceStub(channel) for channel in self._channels]
         # Many tasks start at once: they shall not all begin at the same replica.
         self._preferred = random.randrange(len(targets))  # noqa: S311
