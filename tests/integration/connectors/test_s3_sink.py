@@ -431,6 +431,39 @@ def test_a_store_that_is_away_is_retriable(lake: Lake) -> None:
         sink(lake, store_url="http://127.0.0.1:1").start(T0)
 
 
+def test_a_bucket_that_is_missing_is_fatal(lake: Lake) -> None:
+    with pytest.raises(FatalError, match=r"Check s3\.bucket\.name"):
+        sink(lake, s3_bucket_name="no-such-bucket").start(T0)
+
+
+def test_an_intolerant_sink_stops_at_values_without_a_schema(lake: Lake) -> None:
+    run = sink(lake).start(T0)
+    with pytest.raises(RecordHaltedError, match="not a record"):
+        run.put(consumed("orders", pa.array(["text"])))
+    assert lake.files("") == []
+
+
+def test_optional_nested_records_with_required_fields(lake: Lake) -> None:
+    inner = pa.struct([pa.field("x", pa.int64(), nullable=False), pa.field("tags", pa.map_(pa.string(), pa.int32()))])
+    run = sink(lake).start(T0)
+    rows_: list[dict[str, Any]] = [{"id": 0, "s": {"x": 1, "tags": [("k", 2)]}}, {"id": 1, "s": None}]
+    run.put(consumed("orders", records(rows_, ID, pa.field("s", inner))))
+    run.put(rows([2]))
+    run.commit(closing=True)
+    tables = [lake.table(key) for key in lake.files()]
+    assert tables[0]["s"].to_pylist() == [row["s"] for row in rows_]
+    assert [table.column_names for table in tables] == [["id", "s"], ["id", "s", "name"]]
+
+
+def test_a_transaction_that_failed_is_offered_again_without_waiting_for_rotation(lake: Lake) -> None:
+    run = sink(lake, flush_size="10").start(T0)
+    run.put(rows(range(10)))
+    assert run.prepare()
+    assert run.prepare()
+    run.commit()
+    assert (lake.ids(), lake.manifests()) == (list(range(10)), [])
+
+
 def test_no_record_twice_over_many_crashes(lake: Lake) -> None:
     harness = sink(lake, flush_size="13", partitioner_class="field", partition_field_name="name")
     total = 400

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _REFUSED = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "403", "AllAccessDisabled"}
-_MISSING_BUCKET = {"NoSuchBucket", "InvalidBucketName", "PermanentRedirect"}
+_MISSING_BUCKET = {"404", "NoSuchBucket", "InvalidBucketName", "PermanentRedirect"}
 
 
 def s3_client(config: Config, *, read_timeout: float = 60.0, attempts: int = 5, connections: int = 10) -> S3Client:

@@ -9,6 +9,7 @@ from time import time
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tidegate.connectors.s3.placeholders import with_placeholders
 from tidegate.records.envelope import Batch
 
 
@@ -60,8 +61,10 @@ def groups(batch: Batch, directories: pa.Array, keep: pa.Array, project: Callabl
 
 
 def _runs(numbers: pa.Array, names: pa.Array, columns: list[pa.Array]) -> Iterator[Group]:
-    rows = pa.RecordBatch.from_struct_array(columns[0])
-    rows = rows.replace_schema_metadata(None)
+    value = columns[0]
+    rows = pa.RecordBatch.from_arrays(
+        [with_placeholders(value.field(index)) for index in range(value.type.num_fields)], schema=pa.schema(value.type)
+    )
     times = pc.fill_null(columns[3].cast(pa.int64()), int(time() * 1000))
     runs = pc.run_end_encode(numbers, run_end_type=pa.int64())
     start = 0

@@ -110,7 +110,8 @@ class S3SinkTask(SinkTask):
         for where, position in positions.items():
             writer = self._writers[where]
             moved = position > writer.position
-            if moved and (closing or writer.empty or writer.due(now_ms)):
+            pending = writer.prepared is not None
+            if moved and (closing or pending or writer.empty or writer.due(now_ms)):
                 self._prepare(where, writer, position)
                 offsets[where] = SinkOffset(position)
         return offsets
@@ -139,6 +140,8 @@ class S3SinkTask(SinkTask):
 
     def _examine(self, batch: Batch) -> tuple[dict[int, str], Sequence[Group]]:
         """Rows that can not be written with the reason, and the others sorted by file."""
+        if not len(batch):
+            return {}, ()
         if not pa.types.is_struct(batch.value.type) and batch.value.null_count < len(batch):
             why = f"the value is {batch.value.type}, not a record: Parquet needs one; use a converter with schemas"
             return dict.fromkeys(range(len(batch)), why), ()
