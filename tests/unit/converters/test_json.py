@@ -58,7 +58,7 @@ def test_round_trip_with_schemas(generated: tuple[pa.Field, pa.Array]) -> None:
     for run in decoded.runs:
         if column.null_count < len(column):
             assert run.values.equals(column.cast(run.values.type))
-            assert run.field.type == field.type or _repeats_keys(field.type)
+            assert run.field.type == field.type
 
 
 def _has_wide_dates(kind: pa.DataType) -> bool:
@@ -73,10 +73,6 @@ def _has_infinity(value: Any) -> bool:
     if isinstance(value, (list, tuple)):
         return any(_has_infinity(item) for item in value)
     return value in (float("inf"), float("-inf")) if isinstance(value, float) else False
-
-
-def _repeats_keys(kind: pa.DataType) -> bool:
-    return False
 
 
 def test_the_envelope_is_connects() -> None:

@@ -24,6 +24,7 @@ from tidegate.records.columnar_codec import ColumnarCodec
 
 CODEC = ColumnarCodec()
 UTC = datetime.UTC
+EPOCH = datetime.datetime.fromtimestamp(0, UTC).replace(tzinfo=None)
 
 
 def encode(field: pa.Field, column: pa.Array, schema: str | None = None, prefix: bytes = b"") -> EncodedColumn:
@@ -88,8 +89,7 @@ def test_bytes_are_those_of_fastavro(generated: tuple[pa.Field, pa.Array]) -> No
             continue
         out = io.BytesIO()
         fastavro.schemaless_writer(out, parsed, as_fastavro(json.loads(text), value), strict=True)
-        if not repeats_keys(field.type, value):
-            assert data == out.getvalue()
+        assert data == out.getvalue()
 
 
 def as_fastavro(schema: Any, value: Any) -> Any:
@@ -110,19 +110,6 @@ def as_fastavro(schema: Any, value: Any) -> Any:
             for field in schema["fields"]
         }
     return value
-
-
-def repeats_keys(type_: pa.DataType, value: Any) -> bool:
-    if value is None:
-        return False
-    if pa.types.is_map(type_):
-        keys = [key for key, _ in value]
-        return len(set(keys)) < len(keys) or any(repeats_keys(type_.item_type, held) for _, held in value)
-    if pa.types.is_list(type_):
-        return any(repeats_keys(type_.value_type, item) for item in value)
-    if pa.types.is_struct(type_):
-        return any(repeats_keys(child.type, value[child.name]) for child in type_)
-    return False
 
 
 @settings(max_examples=300)
@@ -229,7 +216,7 @@ def test_a_value_that_does_not_fit_is_alone(column: pa.Array, schema: str | None
         (pa.array([[1, 2], None, [3, 4]], pa.list_(pa.int64(), 2)), [[1, 2], None, [3, 4]]),
         (pa.array([[1], None, [2, 3]], pa.list_view(pa.int64())), [[1], None, [2, 3]]),
         (pa.array([datetime.date(2013, 1, 1)], pa.date64()), [datetime.date(2013, 1, 1)]),
-        (pa.array([1, None], pa.timestamp("s")), [datetime.datetime(1970, 1, 1, 0, 0, 1), None]),
+        (pa.array([1, None], pa.timestamp("s")), [EPOCH + datetime.timedelta(seconds=1), None]),
         (
             pa.array([1], pa.timestamp("ms", "Europe/Berlin")),
             [datetime.datetime(1970, 1, 1, microsecond=1000, tzinfo=UTC)],
@@ -256,7 +243,10 @@ def test_other_arrow_types_widen(column: pa.Array, expected: list[Any]) -> None:
 
 
 def test_general_unions_are_structs_of_branches() -> None:
-    text = '{"type":"record","name":"R","fields":[{"name":"u","type":["null","int","string",{"type":"record","name":"n.P","fields":[{"name":"x","type":"long"}]}]}]}'
+    text = (
+        '{"type":"record","name":"R","fields":[{"name":"u","type":["null","int","string",'
+        '{"type":"record","name":"P","namespace":"n","fields":[{"name":"x","type":"long"}]}]}]}'
+    )
     rows = [{"u": None}, {"u": 5}, {"u": "five"}, {"u": ("n.P", {"x": 7})}]
     parsed = fastavro.parse_schema(json.loads(text))
     data: list[bytes | None] = []
