@@ -39,8 +39,9 @@ format: install ## Rewrite the sources in the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: install ## Generate the reference of the connectors
+docs: install ## Generate the reference of connectors and settings
 	$(BIN)/python -m tidegate.sdk.reference_docs docs/connectors
+	$(BIN)/python -m tidegate.config.reference_docs docs/configuration.md
 
 clean: ## Remove the virtual environment and everything generated
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
