@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import decimal
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -116,13 +117,13 @@ def _integer(schema: AvroType, path: str) -> RowReader:
 
 
 def _float(schema: AvroType, path: str) -> RowReader:
-    width, kind = (4, pa.float32()) if schema.kind == "float" else (8, pa.float64())
+    layout = struct.Struct("<f" if schema.kind == "float" else "<d")
+    width, unpack = layout.size, layout.unpack_from
 
     def read(data: bytes, at: int, end: int) -> tuple[float, int]:
         if end - at < width:
             raise _short(path)
-        number = pa.Array.from_buffers(kind, 1, [None, pa.py_buffer(data[at : at + width])])[0].as_py()
-        return number, at + width
+        return unpack(data, at)[0], at + width
 
     return read
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,6 +25,9 @@ from tidegate.records.avro_schema import AvroType
 from tidegate.records.avro_to_arrow import arrow_type
 from tidegate.records.codec import DatumError, DatumFault, DecodedColumn
 from tidegate.records.scatter import scatter
+
+ROW_WISE_BELOW = 200
+"""About where reading by columns begins to pay, for a record of some twenty fields."""
 
 _PADDING = 16
 _MAX_BYTES = 1 << 30
@@ -86,9 +90,11 @@ class ColumnarDecoder:
 
     Args:
         schema: what the data was written with.
+        row_wise_below: fewer data than this are read one by one, as the kernels have a fixed price a call.
     """
 
-    def __init__(self, schema: AvroType) -> None:
+    def __init__(self, schema: AvroType, row_wise_below: int = ROW_WISE_BELOW) -> None:
+        self._row_wise_below = row_wise_below
         self._type = arrow_type(schema)
         self._read = _reader(schema)
         self._read_row = row_reader(schema)
@@ -113,6 +119,8 @@ class ColumnarDecoder:
     def _good(self, cursor: _Cursor) -> tuple[pa.Array, dict[int, str]]:
         """Values of the rows that can be read, and why the others can not."""
         bad: dict[int, str] = {}
+        if len(cursor) < self._row_wise_below:
+            return pa.array(self._explain(cursor, None, bad), self._type), bad
         for attempt in range(_MAX_ATTEMPTS):
             rest = cursor if not bad else cursor.some(_not_in(cursor.rows, bad))
             if attempt == _MAX_ATTEMPTS - 1:
@@ -132,18 +140,20 @@ class ColumnarDecoder:
         cursor.refuse(pc.not_equal(cursor.at, cursor.end))
         return values
 
-    def _explain(self, cursor: _Cursor, rows: Sequence[int] | None, bad: dict[int, str]) -> None:
-        """Reads rows one by one (all, if none are given) and notes what is wrong with them."""
+    def _explain(self, cursor: _Cursor, rows: Sequence[int] | None, bad: dict[int, str]) -> list[Any]:
+        """Reads rows one by one (all, if none are given), notes what is wrong with them, and gives the good ones."""
+        values: list[Any] = []
         some = cursor if rows is None else cursor.some(pc.is_in(cursor.rows, value_set=pa.array(rows, pa.int64())))
         places = zip(some.rows.to_pylist(), some.at.to_pylist(), some.end.to_pylist(), strict=True)
         for row, at, end in places:
             try:
-                read_datum(self._read_row, cursor.raw, at, end)
+                values.append(read_datum(self._read_row, cursor.raw, at, end))
             except DatumError as error:
                 bad[row] = str(error)
             else:
                 if rows is not None:
                     bad[row] = "The record does not fit its schema."
+        return values
 
     def _halves(self, data: pa.Array, skip: int) -> DecodedColumn:
         middle = len(data) // 2
@@ -158,8 +168,10 @@ class ColumnarDecoder:
 def _cursor(data: pa.Array, rows: pa.Array, skip: int) -> _Cursor:
     _, offsets, content = data.buffers()
     edges = pa.Array.from_buffers(pa.int32(), len(data) + 1, [None, offsets], offset=data.offset).cast(pa.int64())
-    raw = (content.to_pybytes() if content is not None else b"") + bytes(_PADDING)
+    first, last = edges[0].as_py(), edges[len(data)].as_py()
+    raw = (content.slice(first, last - first).to_pybytes() if last > first else b"") + bytes(_PADDING)
     array = pa.Array.from_buffers(pa.uint8(), len(raw), [None, pa.py_buffer(raw)])
+    edges = pc.subtract(edges, pa.scalar(first, pa.int64()))
     return _Cursor(raw, array, rows, pc.add(edges.slice(0, len(data)), skip), edges.slice(1))
 
 

@@ -17,12 +17,14 @@ from hypothesis import strategies as st
 
 from tests.unit.records.arrow_columns import SCALARS, columns, kind_of, nested
 from tidegate.records.arrow_to_avro import avro_schema
-from tidegate.records.avro_schema import AvroType, parse_schema
+from tidegate.records.avro_schema import parse_schema
 from tidegate.records.avro_to_arrow import arrow_field, arrow_type
-from tidegate.records.codec import EncodedColumn, SchemaMismatchError
+from tidegate.records.codec import DecodedColumn, EncodedColumn, SchemaMismatchError
 from tidegate.records.columnar_codec import ColumnarCodec
+from tidegate.records.columnar_decoder import ColumnarDecoder
 
 CODEC = ColumnarCodec()
+ROW_WISE_BELOW = st.sampled_from([0, 1000])
 UTC = datetime.UTC
 EPOCH = datetime.datetime.fromtimestamp(0, UTC).replace(tzinfo=None)
 
@@ -32,20 +34,25 @@ def encode(field: pa.Field, column: pa.Array, schema: str | None = None, prefix:
     return CODEC.encoder(parsed, field).encode(column, prefix)
 
 
-def decode(schema: str | AvroType, data: list[bytes | None], skip: int = 0) -> Any:
-    parsed = parse_schema(schema) if isinstance(schema, str) else schema
-    return CODEC.decoder(parsed).decode(pa.array(data, pa.binary()), skip)
+def decode(schema: str, data: list[bytes | None]) -> DecodedColumn:
+    """Decodes by columns and row by row, which must give the same."""
+    messages = pa.array(data, pa.binary())
+    by_columns, by_rows = (ColumnarDecoder(parse_schema(schema), below).decode(messages) for below in (0, 1000))
+    assert by_columns.values.equals(by_rows.values)
+    assert by_columns.rows.equals(by_rows.rows)
+    assert by_columns.faults == by_rows.faults
+    return by_columns
 
 
 @settings(max_examples=400)
-@given(columns())
-def test_round_trip(generated: tuple[pa.Field, pa.Array]) -> None:
+@given(columns(), ROW_WISE_BELOW)
+def test_round_trip(generated: tuple[pa.Field, pa.Array], row_wise_below: int) -> None:
     field, column = generated
     schema = parse_schema(avro_schema(field, "test.Value"))
     encoded = CODEC.encoder(schema, field).encode(column, b"head")
     assert not encoded.faults
     assert [value is None for value in encoded.data] == column.is_null().to_pylist()
-    decoded = CODEC.decoder(schema).decode(pa.array(encoded.data, pa.binary()), 4)
+    decoded = ColumnarDecoder(schema, row_wise_below).decode(pa.array(encoded.data, pa.binary()), 4)
     assert not decoded.faults
     assert decoded.rows.to_pylist() == list(range(len(column)))
     assert decoded.values.type == field.type == arrow_type(schema)
@@ -113,8 +120,10 @@ def as_fastavro(schema: Any, value: Any) -> Any:
 
 
 @settings(max_examples=300)
-@given(columns(), st.lists(st.tuples(st.integers(0, 20), st.binary(max_size=40)), max_size=5))
-def test_garbage_is_isolated(generated: tuple[pa.Field, pa.Array], garbage: list[tuple[int, bytes]]) -> None:
+@given(columns(), st.lists(st.tuples(st.integers(0, 20), st.binary(max_size=40)), max_size=5), ROW_WISE_BELOW)
+def test_garbage_is_isolated(
+    generated: tuple[pa.Field, pa.Array], garbage: list[tuple[int, bytes]], row_wise_below: int
+) -> None:
     field, column = generated
     schema = parse_schema(avro_schema(field, "test.Value"))
     data = list(CODEC.encoder(schema, field).encode(column).data)
@@ -123,7 +132,7 @@ def test_garbage_is_isolated(generated: tuple[pa.Field, pa.Array], garbage: list
         position = min(place, len(data))
         data.insert(position, junk)
         good = [(row + (row >= position), value) for row, value in good]
-    decoded = CODEC.decoder(schema).decode(pa.array(data, pa.binary()))
+    decoded = ColumnarDecoder(schema, row_wise_below).decode(pa.array(data, pa.binary()))
     faulty = [fault.row for fault in decoded.faults]
     assert sorted([*faulty, *decoded.rows.to_pylist()]) == list(range(len(data)))
     assert not set(faulty) & {row for row, _ in good}
@@ -132,14 +141,14 @@ def test_garbage_is_isolated(generated: tuple[pa.Field, pa.Array], garbage: list
     assert kept.equals(column)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(columns(SCALARS), st.data())
 def test_cut_off_data_is_a_fault_with_a_sentence(generated: tuple[pa.Field, pa.Array], choice: st.DataObject) -> None:
     field, column = generated
     schema = parse_schema(avro_schema(field, "test.Value"))
     whole = [value for value in CODEC.encoder(schema, field).encode(column).data if value]
     cut = [value[: choice.draw(st.integers(0, len(value) - 1))] for value in whole]
-    decoded = CODEC.decoder(schema).decode(pa.array(cut, pa.binary()))
+    decoded = decode(avro_schema(field, "test.Value"), list(cut))
     assert [fault.row for fault in decoded.faults] == list(range(len(cut)))
     assert all(fault.message.endswith(".") for fault in decoded.faults)
 
