@@ -258,10 +258,10 @@ CONFIG = (
         Type.STRING,
         BACKWARD,
         Importance.HIGH,
-        "What a changed schema may be. NONE: anything; a file is closed at each change. BACKWARD, FULL: a record must "
-        "have every required field with the same or a promotable type, and its new fields must be nullable; files are "
-        "then written with the widest schema. FORWARD: as these, and new fields may be required. A record that does "
-        "not fit is halted.",
+        "What a changed schema may be. NONE: anything; a file is closed at each change. BACKWARD, FORWARD, FULL: a "
+        "record must have every required field of the files before, with the same or a promotable type; files are then "
+        "written with the widest schema, new fields nullable. A record that does not fit is halted. The three differ "
+        "at the registry, not here.",
         validator=one_of(NONE, BACKWARD, FORWARD, FULL),
         group="Schema",
         recommended=(NONE, BACKWARD, FORWARD, FULL),

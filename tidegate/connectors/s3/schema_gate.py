@@ -43,8 +43,8 @@ def admit(known: pa.StructType, new: pa.StructType, mode: str) -> Admission:
     """Decides whether records of a schema may join files of another.
 
     The rules are those of Avro's schema resolution, read for files: a record must have every required field of the
-    files with the same or a promotable type. In BACKWARD and FULL a field that is new must be nullable, for the rows
-    before have no value for it.
+    files with the same or a promotable type. A field that is new is nullable in the files, for the rows before have no
+    value for it; whether it needs a default is the registry's to judge, and its default does not reach this place.
 
     Args:
         known: the widest schema seen of the topic.
@@ -99,13 +99,7 @@ def _admit_struct(known: pa.StructType, new: pa.StructType, mode: str, path: str
         else:
             type_ = _admit_type(field.type, other.type, mode, name)
             fields.append(pa.field(field.name, type_, field.nullable or other.nullable, field.metadata))
-    for field in arriving.values():
-        if not field.nullable and mode != FORWARD:
-            raise SchemaRefusedError(
-                f"field {path + field.name!r} is new and required: {mode} asks for a nullable one, "
-                "for the rows before have no value for it"
-            )
-        fields.append(field.with_nullable(True))
+    fields.extend(field.with_nullable(True) for field in arriving.values())
     return pa.struct(fields)
 
 
