@@ -1,0 +1,1 @@
+"""The coordinator's API: one handler a call, the same for gRPC and REST."""
