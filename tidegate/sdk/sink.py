@@ -34,7 +34,8 @@ class SinkContext(Protocol):
             exception: name of the error.
 
         Raises:
-            RecordHaltedError: ``errors.tolerance`` is ``none``; let it pass through ``put``.
+            RecordHaltedError: ``errors.tolerance`` is ``none``; let it pass through ``put``, which must have taken
+                the rows before this one and none after it.
         """
         ...
 

@@ -1,0 +1,337 @@
+"""Calls that run plugin code or wait on Kafka, each in a process of its own with a deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext
+from typing import Any, TypeVar
+
+import orjson
+
+from tidegate.config.secrets import SecretBox, is_reference, resolve
+from tidegate.control import ConnectorType
+from tidegate.errors import (
+    ConfigError,
+    ConfigProblem,
+    FatalError,
+    NotFoundError,
+    RetriableError,
+    TidegateError,
+)
+from tidegate.kafka.topics import TopicAdmin
+from tidegate.kafka.transactions import fence, transactional_id
+from tidegate.sdk.config_def import Config, ConfigValue, Type
+from tidegate.sdk.connector_config import add_problems, check, definition, parse
+from tidegate.sdk.plugins import Plugin, Plugins
+from tidegate.sdk.source import SourceConnector, SourceTask
+from tidegate_worker.connector_offsets import OffsetEntry, alter_offsets, read_offsets
+from tidegate_worker.task.process import TASK_COUNT, die_with_parent
+from tidegate_worker.task.row_json import row_json
+
+T = TypeVar("T")
+
+_KAFKA_DEADLINE = 5.0
+_PREVIEW_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class WorkerFacts:
+    """What plugin calls need to know of the worker.
+
+    Args:
+        cluster: cluster name.
+        kafka: librdkafka properties.
+        secret_keys: opens sealed secrets.
+        offsets_topic: topic of source offsets.
+        offsets_partitions: its partitions.
+        offsets_replication: its replication factor.
+    """
+
+    cluster: str
+    kafka: dict[str, str]
+    secret_keys: str | None
+    offsets_topic: str
+    offsets_partitions: int
+    offsets_replication: int
+
+
+@dataclass(frozen=True)
+class Validated:
+    """The outcome of checking a configuration.
+
+    Args:
+        plugin: the plugin's name.
+        type: source or sink.
+        values: every key, with what is wrong.
+        password_keys: keys whose values are secret.
+    """
+
+    plugin: str
+    type: ConnectorType
+    values: list[ShownValue]
+    password_keys: list[str]
+
+
+@dataclass(frozen=True)
+class ShownValue:
+    """One key of a validation, without code: it crosses processes."""
+
+    name: str
+    type: str
+    required: bool
+    default: str | None
+    importance: str
+    doc: str
+    group: str
+    recommended: tuple[str, ...]
+    value: str | None
+    errors: tuple[str, ...]
+
+
+def validate(facts: WorkerFacts, name: str, config: Mapping[str, str], definitions_only: bool) -> Validated:
+    """Checks a configuration: keys, combinations, then what the plugin finds, also by contacting its system.
+
+    Raises:
+        ConfigError: on ``connector.class``, when the plugin is not known.
+    """
+    plugin = Plugins.discover().find(config.get("connector.class") or name)
+    keys = definition(plugin)
+    passwords = [key.name for key in keys.keys.values() if key.type is Type.PASSWORD]
+    if definitions_only:
+        values = [ConfigValue(key, key.default_text()) for key in keys.keys.values()]
+    else:
+        values = _validate(facts, plugin, config)
+    return Validated(plugin.name, plugin.type, [_shown(value) for value in values], passwords)
+
+
+def _validate(facts: WorkerFacts, plugin: Plugin, config: Mapping[str, str]) -> list[ConfigValue]:
+    checked = check(plugin, config)
+    if checked.config is None:
+        return checked.values
+    try:
+        resolved = parse(plugin, resolve(config, SecretBox(facts.secret_keys)))
+        problems = list(plugin.connector().validate(resolved))
+    except ConfigError as error:
+        problems = list(error.problems)
+    except RetriableError as error:
+        problems = [ConfigProblem("connector.class", str(error))]
+    if not problems:
+        try:
+            TopicAdmin(facts.kafka, deadline=_KAFKA_DEADLINE).partitions()
+        except TidegateError as error:
+            problems = [ConfigProblem("connector.class", f"the worker can not reach Kafka: {error}")]
+    return add_problems(checked.values, problems)
+
+
+def split(facts: WorkerFacts, config: Mapping[str, str]) -> tuple[ConnectorType, list[dict[str, str]]]:
+    """Splits a connector into task configurations; secrets stay as they are in ``config``.
+
+    Raises:
+        TidegateError: the plugin's.
+    """
+    plugin = Plugins.discover().find(config.get("connector.class", ""))
+    parsed = parse(plugin, resolve(config, SecretBox(facts.secret_keys)))
+    most: int = parsed["tasks.max"]
+    connector = plugin.connector()
+    if not isinstance(connector, SourceConnector):
+        return "sink", [{**config, TASK_COUNT: str(most)} for _ in range(most)]
+    own = connector.task_configs(parsed, most)
+    return "source", [{**config, **_only_new(parsed, task)} for task in own]
+
+
+def _only_new(parsed: Config, task: Mapping[str, str]) -> dict[str, str]:
+    """What a plugin adds or changes: values it merely passed on would be resolved secrets."""
+    return {key: value for key, value in task.items() if parsed.originals.get(key) != value}
+
+
+def preview(facts: WorkerFacts, config: Mapping[str, str], limit: int) -> list[str]:
+    """The first records of a source, as JSON objects; moves no offsets.
+
+    Raises:
+        TidegateError: the plugin's.
+    """
+    plugin = Plugins.discover().find(config.get("connector.class", ""))
+    parsed = parse(plugin, resolve(config, SecretBox(facts.secret_keys)))
+    connector = plugin.connector()
+    if not isinstance(connector, SourceConnector):
+        raise ConfigError([ConfigProblem("connector.class", "a sink has nothing to preview: give a source")])
+    tasks = connector.task_configs(parsed, 1)
+    if not tasks:
+        return []
+    task = connector.task_class()
+    stopping = threading.Event()
+    task.start(parse(plugin, {**parsed.originals, **tasks[0]}), _PreviewContext(config.get("name", ""), stopping))
+    try:
+        return _first_records(task, limit)
+    finally:
+        stopping.set()
+        task.stop()
+
+
+class _PreviewContext:
+    def __init__(self, connector: str, stopping: threading.Event) -> None:
+        self.connector = connector
+        self.task = 0
+        self.stopping = stopping
+
+    def offset(self, partition: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        return None
+
+    def halt(self, topic: str, raw: bytes, message: str, exception: str = "DataException") -> None:
+        return None
+
+
+def _first_records(task: SourceTask, limit: int) -> list[str]:
+    records: list[str] = []
+    give_up = time.monotonic() + _PREVIEW_SECONDS
+    while len(records) < limit and time.monotonic() < give_up:
+        for each in task.poll():
+            batch = each.batch.slice(0, limit - len(records))
+            for row in range(len(batch)):
+                record = {
+                    "topic": batch.topic,
+                    "key": orjson.Fragment(row_json(batch.key, row) or b"null"),
+                    "value": orjson.Fragment(row_json(batch.value, row) or b"null"),
+                }
+                records.append(orjson.dumps(record).decode())
+    return records
+
+
+def get_offsets(facts: WorkerFacts, config: Mapping[str, str]) -> list[OffsetEntry]:
+    """A connector's committed offsets.
+
+    Raises:
+        TidegateError: Kafka is away or the configuration unusable.
+    """
+    plugin, parsed = _parsed(facts, config)
+    return read_offsets(facts.kafka, _topic_settings(facts), plugin.type, parsed)
+
+
+def set_offsets(
+    facts: WorkerFacts, config: Mapping[str, str], tasks: int, entries: Sequence[OffsetEntry] | None
+) -> str:
+    """Writes offsets of a connector that does not run, after fencing its tasks; None deletes all.
+
+    Returns:
+        What was done, in words.
+
+    Raises:
+        TidegateError: Kafka is away, or an entry is malformed; then nothing was written.
+    """
+    plugin, parsed = _parsed(facts, config)
+    fence_tasks(facts, config["name"], tasks)
+    name = transactional_id(facts.cluster, config["name"], 0)
+    return alter_offsets(facts.kafka, _topic_settings(facts), plugin.type, parsed, name, entries)
+
+
+def fence_tasks(facts: WorkerFacts, connector: str, tasks: int) -> None:
+    """Fences whatever may still run of a connector's tasks.
+
+    Raises:
+        RetriableError: Kafka is away.
+    """
+    fence(facts.kafka, [transactional_id(facts.cluster, connector, task) for task in range(tasks)])
+
+
+def _parsed(facts: WorkerFacts, config: Mapping[str, str]) -> tuple[Plugin, Config]:
+    plugin = Plugins.discover().find(config.get("connector.class", ""))
+    return plugin, parse(plugin, resolve(config, SecretBox(facts.secret_keys)))
+
+
+def _topic_settings(facts: WorkerFacts) -> tuple[str, int, int]:
+    return facts.offsets_topic, facts.offsets_partitions, facts.offsets_replication
+
+
+def _shown(value: ConfigValue) -> ShownValue:
+    key = value.key
+    hidden = key.type is Type.PASSWORD and value.value is not None and not is_reference(value.value)
+    return ShownValue(
+        key.name,
+        key.type.value,
+        key.required,
+        key.default_text(),
+        key.importance.value,
+        key.doc,
+        key.group,
+        key.recommended,
+        "[hidden]" if hidden else value.value,
+        value.errors,
+    )
+
+
+async def call(context: ForkServerContext, deadline: float, function: Callable[..., T], *arguments: Any) -> T:
+    """Runs a function of this module in a process of its own.
+
+    Args:
+        context: forks it.
+        deadline: seconds it may take; then it is killed.
+        function: a module-level function.
+        arguments: picklable.
+
+    Raises:
+        TidegateError: what the function raised.
+        RetriableError: it took too long or its process died.
+    """
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_serve, args=(theirs, function, arguments), daemon=True)
+    await asyncio.to_thread(process.start)
+    theirs.close()
+    loop = asyncio.get_running_loop()
+    answered: asyncio.Future[None] = loop.create_future()
+    loop.add_reader(ours.fileno(), _settle, answered)
+    try:
+        async with asyncio.timeout(deadline):
+            await answered
+        try:
+            kind, value = ours.recv()
+        except EOFError:
+            raise RetriableError(
+                f"the process that ran {function.__name__} of the plugin died.", remedy="See the worker's log."
+            ) from None
+    except TimeoutError:
+        raise RetriableError(
+            f"{function.__name__} of the plugin took longer than {deadline:g} s.",
+            remedy="Check that the systems its configuration names can be reached.",
+        ) from None
+    finally:
+        loop.remove_reader(ours.fileno())
+        process.kill()
+        await asyncio.to_thread(process.join)
+        process.close()
+        ours.close()
+    if kind == "result":
+        return value  # type: ignore[no-any-return]
+    raise _restored(kind, value)
+
+
+def _settle(answered: asyncio.Future[None]) -> None:
+    if not answered.done():
+        answered.set_result(None)
+
+
+def _serve(channel: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    die_with_parent()
+    try:
+        answer = ("result", function(*arguments))
+    except ConfigError as error:
+        answer = ("ConfigError", [(problem.key, problem.message) for problem in error.problems])
+    except TidegateError as error:
+        kinds = (NotFoundError, RetriableError)
+        kind = next((each.__name__ for each in kinds if isinstance(error, each)), "FatalError")
+        answer = (kind, (error.message, error.remedy))
+    except Exception as error:
+        answer = ("FatalError", (f"the plugin failed: {type(error).__name__}: {error}", ""))
+    channel.send(answer)
+
+
+def _restored(kind: str, value: Any) -> TidegateError:
+    if kind == "ConfigError":
+        return ConfigError([ConfigProblem(key, message) for key, message in value])
+    kinds: dict[str, type[TidegateError]] = {"NotFoundError": NotFoundError, "RetriableError": RetriableError}
+    message, remedy = value
+    return kinds.get(kind, FatalError)(message, remedy=remedy)

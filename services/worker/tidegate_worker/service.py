@@ -1,0 +1,92 @@
+"""The worker service: its agent, its gRPC API, its metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from importlib.metadata import version
+
+from tidegate.api.worker.v1 import worker_pb2, worker_pb2_grpc
+from tidegate.config.listen_address import advertised_address
+from tidegate.config.ready_file import write_ready_file
+from tidegate.config.settings import WorkerSettings
+from tidegate.control import PluginInfo, WorkerInfo
+from tidegate.etcd import EtcdClient
+from tidegate.grpc.server import start_server
+from tidegate.sdk.plugins import Plugins
+from tidegate.telemetry.logging import get_logger
+from tidegate.telemetry.metrics import start_metrics_server
+from tidegate_worker.agent import WorkerAgent
+from tidegate_worker.metrics import WorkerMetrics
+from tidegate_worker.plugin_calls import WorkerFacts
+from tidegate_worker.rpc import WorkerServicer
+from tidegate_worker.task_process import fork_server
+
+log = get_logger(__name__)
+
+
+async def serve(settings: WorkerSettings, stop: asyncio.Event) -> None:
+    """Runs a worker until ``stop`` is set; then drains its tasks.
+
+    Args:
+        settings: the worker's settings.
+        stop: ends it.
+
+    Raises:
+        ConfigError: an address can not be bound or a setting is unusable.
+    """
+    plugins = Plugins.discover()
+    for name, reason in plugins.broken.items():
+        log.error("plugin_broken", plugin=name, reason=reason)
+    context = fork_server()
+    async with EtcdClient(settings.etcd.client_config()) as etcd:
+        facts = _facts(settings)
+        info = WorkerInfo("", settings.slots, version("tidegate"), _infos(plugins))
+        agent = WorkerAgent(settings, etcd, context, info, facts.secret_keys)
+        servicer = WorkerServicer(agent, context, facts)
+        server = await start_server(
+            settings.grpc_listen,
+            lambda grpc: worker_pb2_grpc.add_WorkerServiceServicer_to_server(servicer, grpc),
+            [worker_pb2.DESCRIPTOR.services_by_name["WorkerService"].full_name],
+        )
+        metrics = WorkerMetrics(agent)
+        try:
+            async with server:
+                http = await start_metrics_server(settings.metrics_listen, agent.health)
+                try:
+                    address = advertised_address(server.address, settings.advertised_address)
+                    agent.info = dataclasses.replace(info, address=address)
+                    addresses = {"grpc": server.address, "metrics": http.address if http else ""}
+                    write_ready_file(settings.ready_file, **addresses)
+                    log.info("service_started", service="worker", worker=settings.worker_id, **addresses)
+                    await agent.run(stop)
+                finally:
+                    if http is not None:
+                        await http.stop()
+        finally:
+            metrics.close()
+    log.info("service_stopped", service="worker", worker=settings.worker_id)
+
+
+def _facts(settings: WorkerSettings) -> WorkerFacts:
+    return WorkerFacts(
+        cluster=settings.cluster,
+        kafka=settings.kafka,
+        secret_keys=_secret_keys(settings),
+        offsets_topic=settings.offsets_topic,
+        offsets_partitions=settings.offsets_partitions,
+        offsets_replication=settings.offsets_replication,
+    )
+
+
+def _secret_keys(settings: WorkerSettings) -> str | None:
+    if settings.secret_key_file is not None:
+        return settings.secret_key_file.read_text().strip()
+    return settings.secret_key.get_secret_value() if settings.secret_key else None
+
+
+def _infos(plugins: Plugins) -> list[PluginInfo]:
+    return [
+        PluginInfo(plugin.name, plugin.type, plugin.version, list(plugin.aliases), plugin.doc)
+        for plugin in plugins.all()
+    ]

@@ -1,0 +1,400 @@
+"""The sink loop: consume, decode, put, and in one transaction dead letters and the group's offsets."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, Message
+from confluent_kafka import TopicPartition as KafkaTopicPartition
+
+from tidegate.converters.base import Converter
+from tidegate.errors import FatalError, RecordHaltedError
+from tidegate.kafka.errors import kafka_error
+from tidegate.kafka.properties import consumer_properties
+from tidegate.kafka.topics import TopicAdmin
+from tidegate.kafka.transactions import KafkaHeaders, TransactionalProducer
+from tidegate.records.envelope import Batch, SinkOffset, TopicPartition
+from tidegate.records.faults import RecordFault, Stage
+from tidegate.sdk.config_def import Config
+from tidegate.sdk.partitions import owned_by
+from tidegate.sdk.sink import SinkTask
+from tidegate.telemetry.logging import get_logger
+from tidegate.telemetry.tracing import extract_headers, tracer
+from tidegate_worker.task.consumed import decode
+from tidegate_worker.task.control import Control
+from tidegate_worker.task.halted import HaltedRecord, HaltPolicy, halted_error
+from tidegate_worker.task.launch import Entered, Stats
+from tidegate_worker.task.patience import Patience
+
+log = get_logger(__name__)
+_trace = tracer(__name__)
+
+_MOST_MESSAGES = 10_000
+_CONSUME_WAIT = 0.5
+_DEADLINE = 30.0
+_MOST_PENDING = 10_000
+_MOST_PENDING_BYTES = 16 * 1024 * 1024
+
+
+class _HaltedAtRowError(RecordHaltedError):
+    """A sink's ``put`` met a record that halts the task.
+
+    Args:
+        row: its index in the batch.
+        record: the record with its reason.
+    """
+
+    def __init__(self, row: int, record: HaltedRecord) -> None:
+        error = halted_error(record)
+        super().__init__(error.message, remedy=error.remedy)
+        self.row = row
+        self.record = record
+
+
+class SinkTaskContext:
+    """What a sink task is given; see :class:`tidegate.sdk.SinkContext`."""
+
+    def __init__(self, connector: str, task: int, epoch: int, stopping: threading.Event, policy: HaltPolicy) -> None:
+        self.connector = connector
+        self.task = task
+        self.epoch = epoch
+        self.stopping = stopping
+        self.messages: Sequence[Message] = ()
+        self.batch: Batch | None = None
+        self.reported: list[HaltedRecord] = []
+        self._policy = policy
+
+    def report(self, batch: Batch, row: int, message: str, exception: str = "DataException") -> None:
+        """Halts one record of the batch being put."""
+        if batch is not self.batch:
+            raise ValueError("report() takes the batch that was given to put()")
+        record = halted_message(self.messages[row], Stage.TASK_PUT, exception, message)
+        if not self._policy.tolerant:
+            raise _HaltedAtRowError(row, record)
+        self._policy.admit(record)
+        self.reported.append(record)
+
+
+def halted_message(message: Message, stage: Stage, exception: str, reason: str) -> HaltedRecord:
+    """A consumed message that can not go on."""
+    given: Any = message.headers() or ()
+    headers: KafkaHeaders = [(name, text.encode() if isinstance(text, str) else text) for name, text in given]
+    return HaltedRecord(
+        message.topic() or "",
+        message.key(),
+        message.value(),
+        headers,
+        stage,
+        exception,
+        reason,
+        message.partition(),
+        message.offset(),
+    )
+
+
+class SinkLoop:
+    """Runs one sink task until told to stop.
+
+    Args:
+        task: the plugin's task.
+        config: its configuration, secrets resolved.
+        connector: connector name.
+        number: task number.
+        tasks: how many tasks the connector has.
+        epoch: the claim's epoch.
+        control: orders and the fence.
+        kafka: the worker's librdkafka properties.
+        producer: the task's transactional producer, not yet initialised.
+        topics: reads metadata, creates the dead letter queue.
+        key_converter: decodes keys.
+        value_converter: decodes values.
+        patience: retries what is away.
+    """
+
+    def __init__(
+        self,
+        task: SinkTask,
+        config: Config,
+        connector: str,
+        number: int,
+        tasks: int,
+        epoch: int,
+        *,
+        control: Control,
+        kafka: Mapping[str, str],
+        producer: TransactionalProducer,
+        topics: TopicAdmin,
+        key_converter: Converter,
+        value_converter: Converter,
+        patience: Patience,
+    ) -> None:
+        self._task = task
+        self._config = config
+        self._connector = connector
+        self._number = number
+        self._tasks = tasks
+        self._control = control
+        self._producer = producer
+        self._topics = topics
+        self._converters = (key_converter, value_converter)
+        self._patience = patience
+        self._policy = HaltPolicy(config, connector, number)
+        self._context = SinkTaskContext(connector, number, epoch, control.stopping, self._policy)
+        overrides = config.with_prefix("consumer.override.")
+        self._from_end = overrides.get("auto.offset.reset") == "latest"
+        self._consumer = Consumer(consumer_properties(kafka, sink_group(connector), overrides))
+        self._positions: dict[TopicPartition, int] = {}
+        self._committed: dict[TopicPartition, int] = {}
+        self._pending: dict[TopicPartition, list[HaltedRecord]] = defaultdict(list)
+        self._pending_count = self._pending_bytes = 0
+        self._records_in = self._records_out = self._halted = self._bytes = self._commits = 0
+
+    def run(self) -> None:
+        """Runs until told to stop.
+
+        Raises:
+            TidegateError: the task has to be started anew, or fails.
+        """
+        control = self._control
+        self._producer.init()
+        self._policy.prepare(self._topics)
+        flush_interval = self._config["offset.flush.interval.ms"] / 1000
+        refresh_interval = self._config["topic.metadata.refresh.interval.ms"] / 1000
+        try:
+            self._task.start(self._config, self._context)
+            self._assign_new()
+            refreshed = flushed = time.monotonic()
+            control.send(Entered("RUNNING"))
+            while not control.stopping.is_set():
+                control.beat()
+                if control.paused:
+                    self._commit(closing=True)
+                    control.rest()
+                    continue
+                self._round()
+                now = time.monotonic()
+                if self._crowded():
+                    self._commit(closing=True)
+                elif self._task.commit_due() or now - flushed >= flush_interval:
+                    self._commit()
+                    flushed = now
+                if now - refreshed >= refresh_interval:
+                    self._assign_new()
+                    refreshed = now
+                control.report(self._stats())
+            self._commit(closing=True)
+            control.report(self._stats(), now=True)
+        finally:
+            self._task.stop()
+            self._consumer.close()
+
+    def _assign_new(self) -> None:
+        """Takes up partitions that belong to this task and are not read yet."""
+        mine = self._mine()
+        new = [place for place in mine if place not in self._committed]
+        if not new:
+            return
+        committed = self._read_committed(new)
+        resumed = self._task.open(committed)
+        assignment = []
+        for place in new:
+            known = committed[place]
+            start = resumed.get(place, known.offset if known else None)
+            self._committed[place] = known.offset if known else -1
+            if start is not None:
+                self._positions[place] = start
+            beginning = OFFSET_END if self._from_end else OFFSET_BEGINNING
+            assignment.append(KafkaTopicPartition(place.topic, place.partition, beginning if start is None else start))
+        try:
+            self._consumer.incremental_assign(assignment)
+        except KafkaException as error:
+            raise kafka_error(error, "assigning partitions") from error
+        log.info("partitions_assigned", connector=self._connector, task=self._number, partitions=len(self._committed))
+
+    def _mine(self) -> list[TopicPartition]:
+        existing = self._topics.partitions()
+        return [
+            TopicPartition(topic, partition)
+            for topic in subscribed(self._config, existing)
+            for partition in range(existing.get(topic, 0))
+            if owned_by(topic, partition, self._tasks) == self._number
+        ]
+
+    def _read_committed(self, places: Iterable[TopicPartition]) -> dict[TopicPartition, SinkOffset | None]:
+        wanted = [KafkaTopicPartition(place.topic, place.partition) for place in places]
+        try:
+            found = self._consumer.committed(wanted, timeout=_DEADLINE)
+        except KafkaException as error:
+            raise kafka_error(error, f"reading the offsets of {sink_group(self._connector)}") from error
+        return {
+            TopicPartition(each.topic, each.partition): (
+                SinkOffset(each.offset, each.metadata or "") if each.offset >= 0 else None
+            )
+            for each in found
+        }
+
+    def _round(self) -> None:
+        try:
+            consumed = self._consumer.consume(_MOST_MESSAGES, _CONSUME_WAIT)
+        except KafkaException as error:
+            raise kafka_error(error, "consuming") from error
+        by_topic: dict[str, list[Message]] = defaultdict(list)
+        for message in consumed:
+            failure = message.error()
+            if failure is not None:
+                self._consume_error(failure)
+            else:
+                by_topic[message.topic() or ""].append(message)
+        if not by_topic:
+            return
+        first = next(iter(by_topic.values()))[0]
+        with _trace.start_as_current_span("sink.put", context=extract_headers(first.headers())):  # type: ignore[arg-type]
+            for topic, messages in by_topic.items():
+                self._take(topic, messages)
+
+    def _consume_error(self, error: KafkaError) -> None:
+        if error.code() == KafkaError._AUTO_OFFSET_RESET or error.code() == KafkaError.OFFSET_OUT_OF_RANGE:
+            raise FatalError(
+                f"Kafka: an offset of {sink_group(self._connector)} is no longer in its topic: {error.str()}.",
+                remedy="Records were deleted before they were read. Stop the connector and alter its offsets to go on.",
+            )
+        if error.fatal() or not error.retriable():
+            raise kafka_error(error, "consuming")
+
+    def _take(self, topic: str, messages: list[Message]) -> None:
+        key_converter, value_converter = self._converters
+        runs = self._patience.call(lambda: decode(topic, messages, key_converter, value_converter))
+        for run in runs:
+            part = [messages[row] for row in run.rows]
+            if run.batch is None:
+                self._halt_undecodable(part[0], run.fault)
+            else:
+                self._put(run.batch, part)
+            self._advance(part)
+            self._control.beat()
+
+    def _halt_undecodable(self, message: Message, fault: RecordFault | None) -> None:
+        reason = fault or RecordFault(0, Stage.VALUE_CONVERTER, "DataException", "the record can not be decoded")
+        record = halted_message(message, reason.stage, reason.exception, reason.message)
+        if not self._policy.tolerant:
+            self._advance([message], upto=True)
+            self._fail_at(record)
+        self._policy.admit(record)
+        self._hold([record])
+
+    def _put(self, batch: Batch, messages: Sequence[Message]) -> None:
+        context = self._context
+        context.messages, context.batch, context.reported = messages, batch, []
+        try:
+            self._patience.call(lambda: self._put_once(batch))
+        except _HaltedAtRowError as halted:
+            self._advance(messages[: halted.row])
+            self._advance([messages[halted.row]], upto=True)
+            self._fail_at(halted.record)
+        self._records_in += len(messages)
+        self._bytes += sum(len(message) for message in messages)
+        self._hold(context.reported)
+
+    def _put_once(self, batch: Batch) -> None:
+        self._context.reported = []
+        self._task.put(batch)
+
+    def _fail_at(self, record: HaltedRecord) -> None:
+        """Commits all before the record, then fails the task."""
+        self._commit(closing=True)
+        raise halted_error(record)
+
+    def _advance(self, messages: Sequence[Message], *, upto: bool = False) -> None:
+        for message in messages:
+            place = TopicPartition(message.topic() or "", message.partition() or 0)
+            self._positions[place] = (message.offset() or 0) + (0 if upto else 1)
+
+    def _hold(self, records: Iterable[HaltedRecord]) -> None:
+        for record in records:
+            self._pending[TopicPartition(record.topic, record.partition or 0)].append(record)
+            self._pending_count += 1
+            self._pending_bytes += len(record.value or b"") + len(record.key or b"")
+
+    def _crowded(self) -> bool:
+        return self._pending_count >= _MOST_PENDING or self._pending_bytes >= _MOST_PENDING_BYTES
+
+    def _commit(self, *, closing: bool = False) -> None:
+        """One commit cycle; does nothing when no offset moves."""
+        positions = dict(self._positions)
+        self._control.beat()
+        ready = self._task.pre_commit(positions, closing=closing)
+        moved = {place: offset for place, offset in ready.items() if offset.offset > self._committed.get(place, -1)}
+        if not moved:
+            return
+        letters = [
+            record
+            for place, offset in moved.items()
+            for record in self._pending.get(place, ())
+            if (record.offset or 0) < offset.offset
+        ]
+        producer = self._producer
+        self._control.guard()
+        producer.begin()
+        for record in letters:
+            self._policy.produce(producer, record)
+        producer.send_offsets(moved, self._consumer)
+        self._control.guard()
+        producer.commit()
+        self._settle(moved, len(letters))
+        self._task.committed(moved)
+        self._control.beat()
+
+    def _settle(self, moved: Mapping[TopicPartition, SinkOffset], letters: int) -> None:
+        for place, offset in moved.items():
+            before = self._committed.get(place, -1)
+            self._records_out += offset.offset - max(before, 0)
+            self._committed[place] = offset.offset
+            kept = [record for record in self._pending.get(place, ()) if (record.offset or 0) >= offset.offset]
+            if kept:
+                self._pending[place] = kept
+            else:
+                self._pending.pop(place, None)
+        left = [record for records in self._pending.values() for record in records]
+        self._pending_count = len(left)
+        self._pending_bytes = sum(len(record.value or b"") + len(record.key or b"") for record in left)
+        self._halted += letters
+        self._commits += 1
+
+    def _stats(self) -> Stats:
+        return Stats(self._records_in, self._records_out, self._halted, self._bytes, self._commits, self._lag())
+
+    def _lag(self) -> int:
+        """Records behind the ends the client knows from its fetches; asks nobody."""
+        lag = 0
+        for place, position in self._positions.items():
+            try:
+                _, high = self._consumer.get_watermark_offsets(
+                    KafkaTopicPartition(place.topic, place.partition), cached=True
+                )
+            except KafkaException:
+                return -1
+            lag += max(0, high - position)
+        return lag
+
+
+def sink_group(connector: str) -> str:
+    """The consumer group a sink's offsets are committed to, as in Kafka Connect."""
+    return f"connect-{connector}"
+
+
+def subscribed(config: Config, existing: Iterable[str]) -> list[str]:
+    """The topics a sink reads.
+
+    Args:
+        config: its configuration.
+        existing: topics of the cluster, for ``topics.regex``.
+    """
+    pattern: str = config["topics.regex"]
+    if pattern:
+        return sorted(topic for topic in existing if re.fullmatch(pattern, topic))
+    return list(config["topics"])

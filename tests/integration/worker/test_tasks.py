@@ -1,0 +1,182 @@
+"""A worker's tasks: claimed, run, drained, killed, paused, and what a misbehaving one does to its neighbours."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.integration.worker.lab import COUNTING, DEADLINE, Lab, task_processes
+from tests.support.eventually import aeventually, eventually
+
+
+async def test_a_task_runs_to_its_end_exactly_once(broker_lab: Lab) -> None:
+    topic = broker_lab.topic()
+    with broker_lab.worker():
+        await broker_lab.deploy("count", {"connector.class": COUNTING, "topic": topic, "count": "2000"})
+        await broker_lab.reaches("count", "RUNNING")
+        eventually(lambda: broker_lab.counted(topic) == list(range(1, 2001)), timeout=DEADLINE)
+
+
+async def test_a_killed_task_process_resumes_where_it_committed(broker_lab: Lab) -> None:
+    topic = broker_lab.topic()
+    with broker_lab.worker() as worker:
+        await broker_lab.deploy(
+            "count", {"connector.class": COUNTING, "topic": topic, "count": "3000", "batch": "50", "pause.ms": "20"}
+        )
+        for kills in range(1, 4):
+            eventually(lambda: task_processes(worker), timeout=DEADLINE)
+            wanted = 200 * kills
+            eventually(partial(_has_grown, broker_lab, topic, wanted), timeout=DEADLINE)
+            for process in task_processes(worker):
+                process.kill()
+            await broker_lab.reaches("count", "RUNNING", restarts=kills)
+        eventually(lambda: len(broker_lab.counted(topic)) >= 3000, timeout=DEADLINE)
+        assert broker_lab.counted(topic) == list(range(1, 3001))
+
+
+def _has_grown(lab: Lab, topic: str, wanted: int) -> bool:
+    return len(lab.counted(topic)) >= wanted
+
+
+async def test_a_killed_worker_leaves_no_task_behind_and_another_resumes(broker_lab: Lab) -> None:
+    topic = broker_lab.topic()
+    with broker_lab.worker("w1") as first, broker_lab.worker("w2"):
+        await broker_lab.deploy(
+            "count", {"connector.class": COUNTING, "topic": topic, "count": "3000", "batch": "50", "pause.ms": "20"}
+        )
+        await broker_lab.reaches("count", "RUNNING")
+        eventually(lambda: broker_lab.counted(topic), timeout=DEADLINE)
+        orphans = task_processes(first)
+        assert orphans
+        first.kill9()
+        eventually(lambda: not any(psutil.pid_exists(each.pid) for each in orphans), timeout=DEADLINE)
+        await broker_lab.assign("count", "w2")
+        eventually(lambda: len(broker_lab.counted(topic)) >= 3000, timeout=DEADLINE)
+        assert broker_lab.counted(topic) == list(range(1, 3001))
+
+
+async def test_a_paused_worker_fences_its_tasks_and_joins_anew(lab: Lab) -> None:
+    topic = lab.topic()
+    with lab.worker("w1") as first, lab.worker("w2"):
+        await lab.deploy(
+            "count", {"connector.class": COUNTING, "topic": topic, "count": "3000", "batch": "50", "pause.ms": "20"}
+        )
+        await lab.reaches("count", "RUNNING")
+        eventually(lambda: lab.counted(topic), timeout=DEADLINE)
+        tasks = task_processes(first)
+        first.process.pause()
+        eventually(lambda: all(_ended(task) for task in tasks), timeout=DEADLINE, message="tasks of a paused agent end")
+        await lab.assign("count", "w2")
+        await aeventually(lambda: _held_by(lab, "w2"), timeout=DEADLINE)
+        first.process.resume()
+        eventually(lambda: len(lab.counted(topic)) >= 3000, timeout=DEADLINE)
+        assert lab.counted(topic) == list(range(1, 3001))
+        await lab.assign("count", "w1")
+        await aeventually(lambda: _held_by(lab, "w1"), timeout=DEADLINE)
+
+
+def _ended(process: psutil.Process) -> bool:
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+async def _held_by(lab: Lab, worker: str) -> bool:
+    status = await lab.status("count")
+    return status is not None and status.worker_id == worker and status.state == "RUNNING"
+
+
+async def test_a_zombie_task_can_not_commit_after_its_successor_has_started(broker_lab: Lab) -> None:
+    topic = broker_lab.topic()
+    with broker_lab.worker("w1") as first, broker_lab.worker("w2"):
+        await broker_lab.deploy(
+            "count", {"connector.class": COUNTING, "topic": topic, "count": "3000", "batch": "50", "pause.ms": "20"}
+        )
+        await broker_lab.reaches("count", "RUNNING")
+        eventually(lambda: broker_lab.counted(topic), timeout=DEADLINE)
+        first.process.pause(tree=True)
+        await broker_lab.assign("count", "w2")
+        await aeventually(lambda: _held_by(broker_lab, "w2"), timeout=DEADLINE)
+        first.process.resume()
+        eventually(lambda: len(broker_lab.counted(topic)) >= 3000, timeout=DEADLINE)
+        assert broker_lab.counted(topic) == list(range(1, 3001))
+
+
+async def test_a_planned_move_drains_and_nothing_is_doubled(lab: Lab) -> None:
+    topic = lab.topic()
+    with lab.worker("w1"), lab.worker("w2"):
+        await lab.deploy(
+            "count", {"connector.class": COUNTING, "topic": topic, "count": "2000", "batch": "20", "pause.ms": "10"}
+        )
+        await aeventually(lambda: _held_by(lab, "w1"), timeout=DEADLINE)
+        await lab.assign("count", "w2")
+        await aeventually(lambda: _held_by(lab, "w2"), timeout=DEADLINE)
+        eventually(lambda: len(lab.counted(topic)) >= 2000, timeout=DEADLINE)
+        assert lab.counted(topic) == list(range(1, 2001))
+
+
+@pytest.mark.parametrize(
+    ("how", "reason"),
+    [("segfault", "signal 11"), ("leak", "task_memory_limit_mb"), ("hang", "task_heartbeat_timeout")],
+)
+async def test_a_misbehaving_task_is_restarted_with_its_reason_while_its_neighbour_goes_on(
+    lab: Lab, tmp_path: Path, how: str, reason: str
+) -> None:
+    topic, neighbour_topic = lab.topic(), lab.topic()
+    with lab.worker("w1", "--task-memory-limit-mb=300", "--task-heartbeat-timeout=4"):
+        await lab.deploy(
+            "neighbour",
+            {"connector.class": COUNTING, "topic": neighbour_topic, "count": "100000", "batch": "10", "pause.ms": "20"},
+        )
+        await lab.reaches("neighbour", "RUNNING")
+        await lab.deploy(
+            "bad",
+            {
+                "connector.class": COUNTING,
+                "topic": topic,
+                "count": "1000",
+                "misbehave": how,
+                "misbehave.at": "500",
+                "marker": str(tmp_path / "done"),
+            },
+        )
+        seen = await lab.reaches("bad", "RESTARTING")
+        assert reason in seen.trace
+        before = len(lab.counted(neighbour_topic))
+        await lab.reaches("bad", "RUNNING", restarts=1)
+        eventually(lambda: lab.counted(topic) == list(range(1, 1001)), timeout=DEADLINE)
+        eventually(lambda: len(lab.counted(neighbour_topic)) > before, timeout=DEADLINE)
+        neighbour = await lab.status("neighbour")
+        assert neighbour is not None
+        assert (neighbour.state, neighbour.restarts) == ("RUNNING", 0)
+
+
+async def test_a_task_that_can_not_go_on_fails_with_its_reason_until_restarted(lab: Lab) -> None:
+    topic = lab.topic()
+    config = {"connector.class": COUNTING, "topic": topic, "count": "100"}
+    with lab.worker():
+        await lab.deploy("count", {**config, "misbehave": "fatal"})
+        failed = await lab.reaches("count", "FAILED")
+        assert "the counter is broken. Buy a new one." in failed.trace
+        await lab.deploy("count", config)
+        await lab.reaches("count", "RUNNING")
+        eventually(lambda: lab.counted(topic) == list(range(1, 101)), timeout=DEADLINE)
+
+
+async def test_a_paused_connector_moves_nothing_and_goes_on_when_resumed(lab: Lab) -> None:
+    topic = lab.topic()
+    with lab.worker():
+        await lab.deploy(
+            "count", {"connector.class": COUNTING, "topic": topic, "count": "2000", "batch": "10", "pause.ms": "20"}
+        )
+        await lab.reaches("count", "RUNNING")
+        await lab.set_target("count", "PAUSED")
+        await lab.reaches("count", "PAUSED")
+        while_paused = lab.counted(topic)
+        assert lab.counted(topic) == while_paused
+        await lab.set_target("count", "STARTED")
+        eventually(lambda: lab.counted(topic) == list(range(1, 2001)), timeout=DEADLINE)

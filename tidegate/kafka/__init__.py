@@ -1,0 +1,1 @@
+"""The Kafka layer: transactions, offsets, topics, dead letters' headers."""

@@ -1,0 +1,173 @@
+"""A task's transactional producer: the broker-side fence and the atomic unit of exactly once (KIP-98, KIP-447)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaException, Producer
+from confluent_kafka import TopicPartition as KafkaTopicPartition
+
+from tidegate.errors import RetriableError
+from tidegate.kafka.errors import kafka_error
+from tidegate.kafka.properties import producer_properties
+from tidegate.records.envelope import SinkOffset, TopicPartition
+
+KafkaHeaders = list[tuple[str, bytes | None]]
+
+_DEADLINE = 60.0
+_ATTEMPT = 5.0
+
+
+def transactional_id(cluster: str, connector: str, task: int) -> str:
+    """The fixed id a task writes under, so that its successor fences it."""
+    return f"tidegate-{cluster}-{connector}-{task}"
+
+
+class TransactionalProducer:
+    """Writes records and offsets in transactions; used from one thread.
+
+    After any error the producer is not usable any more: the task ends and its successor, by :meth:`init`, aborts what
+    was open. So the outcome of a commit that timed out need not be known: it is settled before anything is read back.
+
+    Args:
+        properties: the worker's librdkafka properties.
+        name: the transactional id.
+        overrides: ``producer.override.*``.
+        alive: called while waiting, to tell the supervisor that the task is not stuck.
+    """
+
+    def __init__(
+        self,
+        properties: Mapping[str, str],
+        name: str,
+        overrides: Mapping[str, str] | None = None,
+        *,
+        alive: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.name = name
+        self._alive = alive
+        try:
+            self._producer = Producer(producer_properties(properties, name, overrides or {}))
+        except KafkaException as error:
+            raise kafka_error(error, f"making the producer {name}") from error
+
+    def init(self) -> None:
+        """Fences every earlier producer of this id and settles its open transaction.
+
+        Raises:
+            KafkaUnavailableError: no answer within a minute.
+        """
+        self._insist(lambda: self._producer.init_transactions(_ATTEMPT), "initialising transactions")
+
+    def begin(self) -> None:
+        """Begins a transaction.
+
+        Raises:
+            FencedError: a newer holder exists.
+        """
+        self._insist(self._producer.begin_transaction, "beginning a transaction")
+
+    def produce(
+        self,
+        topic: str,
+        value: bytes | None,
+        key: bytes | None = None,
+        headers: KafkaHeaders | None = None,
+        timestamp: int = 0,
+        partition: int = -1,
+    ) -> None:
+        """Queues a record; waits while the queue is full.
+
+        Args:
+            topic: where to.
+            value: null is a tombstone.
+            key: decides the partition when none is given.
+            headers: may be None.
+            timestamp: milliseconds since 1970; 0 is now.
+            partition: -1 leaves it to the key.
+        """
+        arguments: dict[str, Any] = {"partition": partition, "timestamp": timestamp}
+        if headers:
+            arguments["headers"] = headers
+        give_up = 0.0
+        while True:
+            try:
+                self._producer.produce(topic, value, key, **arguments)
+            except BufferError:
+                now = time.monotonic()
+                give_up = give_up or now + _DEADLINE
+                if now > give_up:
+                    raise RetriableError(
+                        f"Kafka: the producer {self.name} has been full for {_DEADLINE:g} s.",
+                        remedy="Check that the brokers run and accept records.",
+                    ) from None
+                self._alive()
+                self._producer.poll(0.05)
+            except KafkaException as error:
+                raise kafka_error(error, f"producing to {topic}") from error
+            else:
+                return
+
+    def poll(self) -> None:
+        """Serves the client's callbacks."""
+        self._producer.poll(0)
+
+    def send_offsets(self, offsets: Mapping[TopicPartition, SinkOffset], consumer: Consumer) -> None:
+        """Adds a consumer group's offsets to the transaction.
+
+        Raises:
+            FencedError: a newer holder exists.
+        """
+        positions = [
+            KafkaTopicPartition(partition.topic, partition.partition, offset.offset, metadata=offset.metadata or None)
+            for partition, offset in offsets.items()
+        ]
+        group = consumer.consumer_group_metadata()
+        self._insist(lambda: self._producer.send_offsets_to_transaction(positions, group, _ATTEMPT), "sending offsets")
+
+    def commit(self) -> None:
+        """Commits: all records and offsets of the transaction appear, or none.
+
+        Raises:
+            FencedError: a newer holder exists; nothing was committed.
+            RetriableError: it may or may not have been committed; the successor will know.
+        """
+        self._insist(lambda: self._producer.commit_transaction(_ATTEMPT), "committing a transaction")
+
+    def abort(self) -> None:
+        """Aborts the open transaction; the producer must not be used any more."""
+        self._insist(lambda: self._producer.abort_transaction(_ATTEMPT), "aborting a transaction")
+
+    def close(self) -> None:
+        """Drops what is queued and closes."""
+        self._producer.purge()
+        self._producer.close()
+
+    def _insist(self, step: Callable[[], Any], doing: str) -> None:
+        give_up = time.monotonic() + _DEADLINE
+        while True:
+            self._alive()
+            try:
+                step()
+            except KafkaException as error:
+                if error.args[0].retriable() and time.monotonic() < give_up:
+                    continue
+                raise kafka_error(error, f"{doing} of {self.name}") from error
+            else:
+                return
+
+
+def fence(properties: Mapping[str, str], names: Sequence[str]) -> None:
+    """Fences whatever may still write under these transactional ids.
+
+    Raises:
+        KafkaUnavailableError: no answer in time; some may be fenced.
+    """
+    for name in names:
+        producer = TransactionalProducer(properties, name)
+        try:
+            producer.init()
+        finally:
+            producer.close()
