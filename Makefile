@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo dev test lint format docs clean
+.PHONY: help install demo dev test lint format docs lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -42,6 +42,10 @@ format: install ## Rewrite the sources in the house style
 docs: install ## Generate the reference of connectors and settings
 	$(BIN)/python -m tidegate.sdk.reference_docs docs/connectors
 	$(BIN)/python -m tidegate.config.reference_docs docs/configuration.md
+
+lock: install ## Renew requirements.lock with the newest versions that pyproject.toml allows
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --all-extras --group dev \
+	  --no-annotate --no-header --no-emit-index-url --output-file requirements.lock pyproject.toml
 
 clean: ## Remove the virtual environment and everything generated
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
