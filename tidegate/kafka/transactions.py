@@ -121,7 +121,7 @@ class TransactionalProducer:
             FencedError: a newer holder exists.
         """
         positions = [
-            KafkaTopicPartition(partition.topic, partition.partition, offset.offset, metadata=offset.metadata or None)
+            KafkaTopicPartition(partition.topic, partition.partition, offset.offset, metadata=offset.metadata)
             for partition, offset in offsets.items()
         ]
         group = consumer.consumer_group_metadata()
