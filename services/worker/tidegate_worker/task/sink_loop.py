@@ -37,6 +37,7 @@ _trace = tracer(__name__)
 _MOST_MESSAGES = 10_000
 _CONSUME_WAIT = 0.5
 _DEADLINE = 30.0
+_MISSING_TOPIC_REFRESH = 1.0
 _MOST_PENDING = 10_000
 _MOST_PENDING_BYTES = 16 * 1024 * 1024
 
@@ -148,6 +149,7 @@ class SinkLoop:
         overrides = config.with_prefix("consumer.override.")
         self._from_end = overrides.get("auto.offset.reset") == "latest"
         self._consumer = Consumer(consumer_properties(kafka, sink_group(connector), overrides))
+        self._topic_missing = False
         self._positions: dict[TopicPartition, int] = {}
         self._committed: dict[TopicPartition, int] = {}
         self._pending: dict[TopicPartition, list[HaltedRecord]] = defaultdict(list)
@@ -183,7 +185,7 @@ class SinkLoop:
                 elif self._task.commit_due() or now - flushed >= flush_interval:
                     self._commit()
                     flushed = now
-                if now - refreshed >= refresh_interval:
+                if now - refreshed >= (_MISSING_TOPIC_REFRESH if self._topic_missing else refresh_interval):
                     self._assign_new()
                     refreshed = now
                 control.report(self._stats())
@@ -218,9 +220,11 @@ class SinkLoop:
 
     def _mine(self) -> list[TopicPartition]:
         existing = self._topics.partitions()
+        wanted = subscribed(self._config, existing)
+        self._topic_missing = not existing.keys() >= set(wanted)
         return [
             TopicPartition(topic, partition)
-            for topic in subscribed(self._config, existing)
+            for topic in wanted
             for partition in range(existing.get(topic, 0))
             if owned_by(topic, partition, self._tasks) == self._number
         ]
