@@ -10,7 +10,9 @@ from rich.table import Table
 
 from benchmarks.result import Comparison
 
-_console = Console(highlight=False)
+_WIDTH = 150
+
+_console = Console(highlight=False, soft_wrap=True)
 
 
 def say(text: str) -> None:
@@ -32,7 +34,7 @@ def show(comparison: Comparison) -> None:
         cells = [median_and_spread(each) for each in values]
         ratios = [ratio(values[0], each) for each in values[1:]]
         table.add_row(name, *cells, *ratios)
-    _console.print(table)
+    _console.print(table, width=_WIDTH)
     for series in comparison.series:
         if series.note:
             say(f"  {series.side}: {series.note}")

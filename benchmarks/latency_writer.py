@@ -1,0 +1,29 @@
+"""Appends timestamped JSON lines to a file at a steady rate: ``python -m benchmarks.latency_writer FILE RATE SECONDS``.
+
+A process of its own, so that the reader's interpreter does not hold it up.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+_TICK_SECONDS = 0.002
+_PAD = "x" * 100
+
+
+def write(path: str, rate: int, seconds: float) -> None:
+    """Append ``rate`` lines a second, each with the moment it was written, in ticks of two milliseconds."""
+    with open(path, "ab", buffering=0) as file:
+        began, written = time.monotonic(), 0
+        total = int(rate * seconds)
+        while written < total:
+            due = min(total, int((time.monotonic() - began) * rate) + 1)
+            now = time.time_ns()
+            file.write(b"".join(b'{"sent":%d,"n":%d,"pad":"%s"}\n' % (now, n, _PAD.encode()) for n in range(written, due)))
+            written = due
+            time.sleep(_TICK_SECONDS)
+
+
+if __name__ == "__main__":
+    write(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]))
