@@ -12,7 +12,14 @@ from tidegate.devstack.cluster import Broker, LocalCluster
 
 
 def _cluster(state_dir: Path, broker: Broker, config: pytest.Config) -> Iterator[LocalCluster]:
-    cluster = LocalCluster(state_dir / f"chaos-{broker}", broker=broker, registries=2, coordinators=2, workers=3)
+    cluster = LocalCluster(
+        state_dir / f"chaos-{broker}",
+        broker=broker,
+        registries=2,
+        coordinators=2,
+        workers=3,
+        env={"TIDEGATE_LEASE_TTL": "3"},
+    )
     start_or_skip(cluster.start, config)
     try:
         yield cluster

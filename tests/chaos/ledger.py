@@ -80,7 +80,7 @@ class Ledger:
         return sql.Identifier(self.table)
 
     def _connect(self) -> psycopg.Connection[tuple[int, str]]:
-        return psycopg.connect(self._url, autocommit=True, connect_timeout=_TIMEOUT)  # type: ignore[return-value]
+        return psycopg.connect(self._url, autocommit=True, connect_timeout=_TIMEOUT)
 
     def _run(self) -> None:
         while not self._stop.is_set():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from functools import partial
+from operator import itemgetter
 from types import TracebackType
 from typing import Any, Self
 
@@ -9,7 +12,7 @@ import psutil
 
 from tests.chaos.comparison import differences
 from tests.chaos.ledger import Ledger, LedgerRow, ledger_row
-from tests.chaos.task_processes import has_ended, task_processes
+from tests.chaos.task_processes import task_processes, wait_ended
 from tests.chaos.topic import Topic
 from tests.support.eventually import eventually
 from tidegate.cli.rest_client import RestClient
@@ -65,28 +68,36 @@ class Pipeline:
             lambda: self._lake_count() >= wanted, timeout=DEADLINE, message=f"rows of {self.ledger.table} in the lake"
         )
 
-    def wait_running(self, connector: str, *, not_on: str | None = None) -> None:
-        """Wait until all tasks of a connector run, none of them on a certain worker."""
+    def wait_running(self, connector: str, *, not_on: Collection[ServiceProcess] = ()) -> list[ServiceProcess]:
+        """Wait until all tasks of a connector run, and return their workers by task.
 
-        def runs() -> bool:
-            tasks = self.status(connector)["tasks"]
-            return bool(tasks) and all(task["state"] == "RUNNING" and task["worker_id"] != not_on for task in tasks)
+        Args:
+            connector: its name.
+            not_on: workers that do not count: dead or paused.
+        """
+        excluded = {worker.name for worker in not_on}
 
-        eventually(runs, timeout=DEADLINE, message=f"{connector} running")
+        def workers() -> list[str]:
+            tasks = sorted(self._call("GET", f"/connectors/{connector}/status")["tasks"], key=itemgetter("id"))
+            run = all(task["state"] == "RUNNING" and task["worker_id"] not in excluded for task in tasks)
+            return [task["worker_id"] for task in tasks] if run else []
 
-    def status(self, connector: str) -> Any:
-        """A connector's status document."""
-        return self._call("GET", f"/connectors/{connector}/status")
+        found = eventually(workers, timeout=DEADLINE, message=f"{connector} running")
+        return [self.cluster.services[name] for name in found]
 
     def holder(self, connector: str) -> ServiceProcess:
         """The worker that runs task 0 of a connector."""
-        self.wait_running(connector)
-        name = next(task["worker_id"] for task in self.status(connector)["tasks"] if task["id"] == 0)
-        return self.cluster.services[name]
+        return self.wait_running(connector)[0]
 
-    def task_processes(self, connector: str) -> list[psutil.Process]:
-        """The processes of a connector's tasks, on whichever worker."""
-        workers = [service for service in self.cluster.services.values() if service.service == "worker"]
+    def wait_written(self, rows: int) -> None:
+        """Wait until the ledger has so many rows more than now."""
+        wanted = self.ledger.count + rows
+        eventually(lambda: self.ledger.count >= wanted, timeout=DEADLINE, message=f"{self.ledger.table} growing")
+
+    def task_processes(self, connector: str, *, on: ServiceProcess | None = None) -> list[psutil.Process]:
+        """The processes of a connector's tasks, on one worker or on whichever."""
+        every = [service for service in self.cluster.services.values() if service.service == "worker"]
+        workers = every if on is None else [on]
         return [process for worker in workers for process in task_processes(worker, connector)]
 
     def verify(self) -> None:
@@ -112,12 +123,8 @@ class Pipeline:
         """Delete the connectors and wait for the end of their tasks, so that whatever comes late has come."""
         for connector in (self.source, self.sink):
             processes = self.task_processes(connector)
-            eventually(lambda name=connector: self._gone(name), timeout=DEADLINE, message=f"{connector} deleted")  # type: ignore[misc]
-            eventually(
-                lambda ended=processes: all(has_ended(each) for each in ended),  # type: ignore[misc]
-                timeout=DEADLINE,
-                message=f"the tasks of {connector} ended",
-            )
+            eventually(partial(self._gone, connector), timeout=DEADLINE, message=f"{connector} deleted")
+            wait_ended(processes, timeout=DEADLINE)
 
     def _gone(self, connector: str) -> bool:
         try:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 
 import psutil
 
+from tests.support.eventually import eventually
 from tidegate.devstack.service_process import ServiceProcess
 
 
@@ -20,8 +22,12 @@ def task_processes(worker: ServiceProcess, connector: str) -> list[psutil.Proces
     return found
 
 
-def has_ended(process: psutil.Process) -> bool:
-    """Whether a process runs no more."""
+def wait_ended(processes: Sequence[psutil.Process], *, timeout: float) -> None:
+    """Wait until none of the processes runs any more."""
+    eventually(lambda: all(_has_ended(each) for each in processes), timeout=timeout, message="task processes ending")
+
+
+def _has_ended(process: psutil.Process) -> bool:
     try:
         return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
