@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.session_state import make_session_state, remove_session_state
 from tidegate.devstack import (
@@ -21,6 +22,10 @@ from tidegate.devstack import (
 _WITHOUT_KAFKA = pytest.StashKey[str]()
 
 TEST_BUCKET = "tests"
+
+# Generating slowly says that the machine is busy, not that a test is wrong.
+settings.register_profile("tidegate", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tidegate")
 
 
 @pytest.fixture(scope="session")
