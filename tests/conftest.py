@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.needs_apache_kafka import WITHOUT_KAFKA, start_or_skip
 from tests.support.session_state import make_session_state, remove_session_state
@@ -18,6 +19,10 @@ from tidegate.devstack import (
 )
 
 TEST_BUCKET = "tests"
+
+# Generating slowly says that the machine is busy, not that a test is wrong.
+settings.register_profile("tidegate", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tidegate")
 
 
 @pytest.fixture(scope="session")
