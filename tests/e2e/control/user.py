@@ -45,7 +45,7 @@ class User:
         self.cluster = cluster
         self.urls = cluster.coordinator_urls
         self.rest = httpx.Client(base_url=self.urls[0], timeout=60)
-        self._brokers = {"bootstrap.servers": cluster.stack.bootstrap_servers}
+        self._brokers: dict[str, Any] = {"bootstrap.servers": cluster.stack.bootstrap_servers}
 
     def close(self) -> None:
         self.rest.close()
@@ -215,11 +215,9 @@ def dotted(config: dict[str, Any]) -> dict[str, Any]:
 def reasons(letters: Sequence[Message]) -> list[dict[str, str]]:
     """The error headers of dead letters, without their prefix."""
     prefix = "__connect.errors."
-    return [
-        {
-            name.removeprefix(prefix): text.decode() if isinstance(text, bytes) else str(text)
-            for name, text in letter.headers() or ()
-            if name.startswith(prefix)
-        }
-        for letter in letters
-    ]
+    found = []
+    for letter in letters:
+        headers: Any = letter.headers() or ()
+        mine = {name.removeprefix(prefix): text.decode() for name, text in headers if name.startswith(prefix)}
+        found.append(mine)
+    return found
