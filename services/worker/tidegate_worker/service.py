@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 from importlib.metadata import version
 
+from tidegate import native
 from tidegate.api.worker.v1 import worker_pb2, worker_pb2_grpc
 from tidegate.config.listen_address import advertised_address
 from tidegate.config.ready_file import write_ready_file
@@ -35,6 +36,7 @@ async def serve(settings: WorkerSettings, stop: asyncio.Event) -> None:
     Raises:
         ConfigError: an address can not be bound or a setting is unusable.
     """
+    native.announce(log)
     plugins = Plugins.discover()
     for name, reason in plugins.broken.items():
         log.error("plugin_broken", plugin=name, reason=reason)

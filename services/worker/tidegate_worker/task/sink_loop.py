@@ -37,6 +37,7 @@ _trace = tracer(__name__)
 _MOST_MESSAGES = 10_000
 _CONSUME_WAIT = 0.5
 _DEADLINE = 30.0
+_MISSING_TOPIC_REFRESH = 1.0
 _MOST_PENDING = 10_000
 _MOST_PENDING_BYTES = 16 * 1024 * 1024
 
@@ -148,6 +149,7 @@ class SinkLoop:
         overrides = config.with_prefix("consumer.override.")
         self._from_end = overrides.get("auto.offset.reset") == "latest"
         self._consumer = Consumer(consumer_properties(kafka, sink_group(connector), overrides))
+        self._topic_missing = False
         self._positions: dict[TopicPartition, int] = {}
         self._committed: dict[TopicPartition, int] = {}
         self._pending: dict[TopicPartition, list[HaltedRecord]] = defaultdict(list)
@@ -183,7 +185,7 @@ class SinkLoop:
                 elif self._task.commit_due() or now - flushed >= flush_interval:
                     self._commit()
                     flushed = now
-                if now - refreshed >= refresh_interval:
+                if now - refreshed >= (_MISSING_TOPIC_REFRESH if self._topic_missing else refresh_interval):
                     self._assign_new()
                     refreshed = now
                 control.report(self._stats())
@@ -199,7 +201,7 @@ class SinkLoop:
         new = [place for place in mine if place not in self._committed]
         if not new:
             return
-        committed = self._read_committed(new)
+        committed = self._patience.call(lambda: self._read_committed(new))
         resumed = self._task.open(committed)
         assignment = []
         for place in new:
@@ -218,9 +220,11 @@ class SinkLoop:
 
     def _mine(self) -> list[TopicPartition]:
         existing = self._topics.partitions()
+        wanted = subscribed(self._config, existing)
+        self._topic_missing = not existing.keys() >= set(wanted)
         return [
             TopicPartition(topic, partition)
-            for topic in subscribed(self._config, existing)
+            for topic in wanted
             for partition in range(existing.get(topic, 0))
             if owned_by(topic, partition, self._tasks) == self._number
         ]
@@ -229,6 +233,9 @@ class SinkLoop:
         wanted = [KafkaTopicPartition(place.topic, place.partition) for place in places]
         try:
             found = self._consumer.committed(wanted, timeout=_DEADLINE)
+            for each in found:
+                if each.error is not None:
+                    raise KafkaException(each.error)
         except KafkaException as error:
             raise kafka_error(error, f"reading the offsets of {sink_group(self._connector)}") from error
         return {
@@ -291,7 +298,8 @@ class SinkLoop:
         context = self._context
         context.messages, context.batch, context.reported = messages, batch, []
         try:
-            self._patience.call(lambda: self._put_once(batch))
+            # Not tried again in place: a task that raised may have taken some of the rows, and would take them twice.
+            self._task.put(batch)
         except _HaltedAtRowError as halted:
             self._advance(messages[: halted.row])
             self._advance([messages[halted.row]], upto=True)
@@ -299,10 +307,6 @@ class SinkLoop:
         self._records_in += len(messages)
         self._bytes += sum(len(message) for message in messages)
         self._hold(context.reported)
-
-    def _put_once(self, batch: Batch) -> None:
-        self._context.reported = []
-        self._task.put(batch)
 
     def _fail_at(self, record: HaltedRecord) -> None:
         """Commits all before the record, then fails the task."""
