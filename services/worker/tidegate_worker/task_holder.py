@@ -167,6 +167,8 @@ class TaskHolder:
                 outcome = await self._life(wanted)
                 if outcome.end is _End.CHANGED or self._desired is None:
                     self._backoff.reset()
+                    if self._desired is not None and self.epoch is not None:
+                        await self._report("RESTARTING")
                     continue
                 await self._rest(wanted, outcome)
         except asyncio.CancelledError:

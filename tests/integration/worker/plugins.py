@@ -76,6 +76,9 @@ class CountingTask(SourceTask):
             case "hang":
                 while True:
                     time.sleep(3600)
+            case "stuck":
+                # PyDLL holds the interpreter's lock: no thread of the process runs any more.
+                ctypes.PyDLL(None).sleep(3600)
             case "fatal":
                 raise FatalError("the counter is broken.", remedy="Buy a new one.")
 
@@ -91,7 +94,7 @@ class CountingSource(SourceConnector):
         .define("count", Type.LONG, 1000, Importance.HIGH, "How far.")
         .define("batch", Type.INT, 100, Importance.LOW, "Records a poll.")
         .define("pause.ms", Type.INT, 0, Importance.LOW, "Before each poll.")
-        .define("misbehave", Type.STRING, "", Importance.LOW, "segfault, leak, hang or fatal.")
+        .define("misbehave", Type.STRING, "", Importance.LOW, "segfault, leak, hang, stuck or fatal.")
         .define("misbehave.at", Type.LONG, 1, Importance.LOW, "From which number on.")
         .define("marker", Type.STRING, "", Importance.LOW, "File that says it has been done.")
     )
