@@ -1,16 +1,26 @@
-# Needs Python 3.11 or newer and make; everything else comes from wheels into .venv.
+# Needs Python 3.11 or newer and make; everything else comes from wheels into .venv. With cargo (Rust) on the PATH the
+# native extension is built too; without it the same is done in pure Python.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 INSTALLED := $(VENV)/.installed
+NATIVE := $(VENV)/.native
+CARGO := $(shell command -v cargo)
+IN_NATIVE := cd native && PYO3_BUILD_EXTENSION_MODULE=1 PYO3_PYTHON=$(abspath $(BIN))/python cargo
 
-.PHONY: help install demo dev test lint format docs lock clean
+.PHONY: help install native demo dev test lint format docs lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-install: $(INSTALLED) ## Make the virtual environment with every dependency and the generated stubs
+install: $(INSTALLED) $(NATIVE) ## Make the virtual environment with every dependency, the stubs, the native extension
+
+native: $(NATIVE) ## Build the native extension anew where native/ has changed (TIDEGATE_NATIVE=0 leaves it out)
+
+$(NATIVE): $(INSTALLED) $(shell find native -name target -prune -o -type f -print)
+	$(BIN)/python hatch_build.py native
+	@touch $@
 
 $(INSTALLED): pyproject.toml requirements.lock hatch_build.py $(shell find protos -name '*.proto')
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -18,7 +28,7 @@ $(INSTALLED): pyproject.toml requirements.lock hatch_build.py $(shell find proto
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements.lock
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	TIDEGATE_NATIVE=0 $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
 demo: install ## Move a table through Kafka into S3 while processes are killed, and prove it (ARGS="--rows 20000")
@@ -31,13 +41,23 @@ lint: install ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+ifneq ($(CARGO),)
+	$(IN_NATIVE) fmt --check
+	$(IN_NATIVE) clippy --quiet --release --all-targets --locked -- --deny warnings
+endif
 
 test: lint ## Check style and types, then run every test (ARGS="-k jdbc")
+ifneq ($(CARGO),)
+	$(IN_NATIVE) test --quiet --release --locked --no-default-features
+endif
 	$(BIN)/pytest $(ARGS)
 
 format: install ## Rewrite the sources in the house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+ifneq ($(CARGO),)
+	$(IN_NATIVE) fmt
+endif
 
 docs: install ## Generate the reference of connectors and settings
 	$(BIN)/python -m tidegate.sdk.reference_docs docs/connectors
@@ -48,5 +68,5 @@ lock: install ## Renew requirements.lock with the newest versions that pyproject
 	  --no-annotate --no-header --no-emit-index-url --output-file requirements.lock pyproject.toml
 
 clean: ## Remove the virtual environment and everything generated
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist native/target tidegate/_native.*.so .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

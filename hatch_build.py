@@ -1,9 +1,11 @@
-"""Build hook: generates the gRPC stubs under ``tidegate/api`` from ``protos/``."""
+"""Build hook: the gRPC stubs ``tidegate.api`` from ``protos/``, the extension ``tidegate._native`` from ``native/``."""
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -59,14 +61,71 @@ def generate_stubs(root: Path) -> None:
     shutil.rmtree(staging)
 
 
-class StubsBuildHook(BuildHookInterface):  # type: ignore[misc, type-arg, unused-ignore]
-    """Runs :func:`generate_stubs` before every wheel and editable build."""
+def build_extension(root: Path) -> Path | None:
+    """Build ``root/native`` with cargo and put the module into ``root/tidegate``.
+
+    Tidegate does the same without it, only slower: so neither a machine without cargo nor a build that fails is an
+    error, unless ``TIDEGATE_NATIVE=1`` demands the extension. ``TIDEGATE_NATIVE=0`` builds none.
+
+    Returns:
+        The module, or None.
+
+    Raises:
+        RuntimeError: the extension is demanded, and there is none.
+    """
+    wanted = os.environ.get("TIDEGATE_NATIVE", "")
+    module = root / "tidegate" / "_native.abi3.so"
+    if wanted == "0":
+        return None
+    problem = _cargo_build(root / "native", module)
+    if not problem:
+        return module
+    if wanted == "1":
+        raise RuntimeError(f"TIDEGATE_NATIVE=1, but there is no extension: {problem}")
+    sys.stderr.write(f"Going without the native extension, in pure Python: {problem}.\n")
+    return None
+
+
+def _cargo_build(crate: Path, module: Path) -> str:
+    """Build and copy; the reason why not, or nothing."""
+    cargo = shutil.which("cargo")
+    if cargo is None:
+        return "cargo is not on the PATH"
+    target = Path(os.environ.get("CARGO_TARGET_DIR", crate / "target"))
+    environment = {
+        **os.environ,
+        "CARGO_TARGET_DIR": str(target),
+        "PYO3_BUILD_EXTENSION_MODULE": "1",
+        "PYO3_PYTHON": sys.executable,
+    }
+    # From within the crate, for cargo looks for its configuration from the working directory upwards.
+    done = subprocess.run([cargo, "build", "--release", "--locked"], cwd=crate, env=environment, check=False)  # noqa: S603
+    if done.returncode != 0:
+        return "cargo build failed, see its message above"
+    suffix = ".dylib" if sys.platform == "darwin" else ".so"
+    # A process may have the old module mapped: it is replaced, not written over.
+    fresh = module.with_suffix(".so.new")
+    shutil.copyfile(target / "release" / f"libtidegate_native{suffix}", fresh)
+    fresh.replace(module)
+    return ""
+
+
+class TidegateBuildHook(BuildHookInterface):  # type: ignore[misc, type-arg, unused-ignore]
+    """Generates and compiles before every wheel and editable build."""
 
     PLUGIN_NAME = "custom"
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         generate_stubs(Path(self.root))
+        if build_extension(Path(self.root)) is not None and self.target_name == "wheel" and version == "standard":
+            from packaging.tags import sys_tags
+
+            build_data["pure_python"] = False
+            build_data["tag"] = f"cp311-abi3-{next(sys_tags()).platform}"
 
 
 if __name__ == "__main__":
-    generate_stubs(Path(__file__).resolve().parent)
+    if sys.argv[1:] == ["native"]:
+        build_extension(Path(__file__).resolve().parent)
+    else:
+        generate_stubs(Path(__file__).resolve().parent)

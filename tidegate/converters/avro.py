@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,11 +15,11 @@ from tidegate.converters.schema_runs import schema_runs
 from tidegate.converters.subject_name import STRATEGIES, subject_name
 from tidegate.errors import ConfigError, ConfigProblem, FatalError
 from tidegate.records.arrow_to_avro import avro_schema
+from tidegate.records.avro_codec import avro_codec
 from tidegate.records.avro_names import record_name
 from tidegate.records.avro_schema import AvroSchemaError, AvroType, parse_schema
 from tidegate.records.avro_to_arrow import arrow_field
 from tidegate.records.codec import AvroCodec, ColumnDecoder, ColumnEncoder, SchemaMismatchError
-from tidegate.records.columnar_codec import ColumnarCodec
 from tidegate.records.envelope import SCHEMA_ID
 from tidegate.records.faults import RecordFault, Stage
 from tidegate.records.wire_format import HEADER_SIZE, header
@@ -72,7 +72,7 @@ class AvroConverter(Converter):
     """
 
     def __init__(self, codec: AvroCodec | None = None) -> None:
-        self._codec: AvroCodec = codec or ColumnarCodec()
+        self._codec: AvroCodec = codec or avro_codec()
         self._targets: dict[tuple[str, bytes], _Target] = {}
         self._origins: dict[int, _Origin] = {}
         self._unreadable: dict[int, _Unreadable] = {}
@@ -99,7 +99,7 @@ class AvroConverter(Converter):
     def encode(self, topic: str, column: pa.Array, field: pa.Field) -> Encoded:
         """See the base class."""
         if column.null_count == len(column):
-            return Encoded([None] * len(column))
+            return Encoded(pa.nulls(len(column), pa.binary()))
         try:
             target = self._target(topic, field)
         except (AvroSchemaError, SchemaMismatchError) as error:
@@ -112,7 +112,9 @@ class AvroConverter(Converter):
 
     def _refused(self, column: pa.Array, exception: str, message: str) -> Encoded:
         rows = [row for row, valid in enumerate(column.is_valid().to_pylist()) if valid]
-        return Encoded([None] * len(column), [RecordFault(row, self._stage, exception, message) for row in rows])
+        return Encoded(
+            pa.nulls(len(column), pa.binary()), [RecordFault(row, self._stage, exception, message) for row in rows]
+        )
 
     def _target(self, topic: str, field: pa.Field) -> _Target:
         key = (topic, pa.schema([field]).serialize().to_pybytes())
@@ -145,15 +147,14 @@ class AvroConverter(Converter):
                 remedy="Register it first, or set use.latest.version=true to write with the registered one.",
             ) from error
 
-    def decode(self, topic: str, data: Sequence[bytes | None]) -> Decoded:
+    def decode(self, topic: str, data: pa.Array) -> Decoded:
         """See the base class."""
         split = schema_runs(data)
         faults = [RecordFault(row, self._stage, "WireFormatError", message) for row, message in split.faults]
         runs: list[DecodedRun] = []
-        messages = pa.array(data, pa.binary())
         for run in split.runs:
             rows = run.rows
-            some = messages if len(rows) == len(data) else messages.take(rows)
+            some = data if len(rows) == len(data) else data.take(rows)
             if run.schema_id is None:
                 runs.append(DecodedRun(rows, pa.nulls(len(rows)), pa.field(self._side, pa.null())))
                 continue

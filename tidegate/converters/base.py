@@ -20,11 +20,11 @@ class Encoded:
     """A column ready for Kafka.
 
     Args:
-        data: n entries; None for null and for rows with a fault.
+        data: binary array of n entries; null for null and for rows with a fault.
         faults: rows that could not be encoded. A schema the registry refuses is a fault of every row.
     """
 
-    data: Sequence[bytes | None]
+    data: pa.Array
     faults: Sequence[RecordFault] = ()
 
 
@@ -74,8 +74,12 @@ class Converter(ABC):
         """
 
     @abstractmethod
-    def decode(self, topic: str, data: Sequence[bytes | None]) -> Decoded:
+    def decode(self, topic: str, data: pa.Array) -> Decoded:
         """Decodes messages. A null stays null in a run with its neighbours' schema (a tombstone).
+
+        Args:
+            topic: where they come from.
+            data: binary array.
 
         Raises:
             RetriableError: the registry is away; nothing was decoded.

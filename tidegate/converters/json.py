@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -58,14 +58,14 @@ class JsonConverter(Converter):
     def encode(self, topic: str, column: pa.Array, field: pa.Field) -> Encoded:
         """See the base class."""
         if column.null_count == len(column):
-            return Encoded([None] * len(column))
+            return Encoded(pa.nulls(len(column), pa.binary()))
         before, after = b"", b""
         if self._schemas:
             try:
                 schema = connect_schema(field.with_nullable(False))
             except ConnectSchemaError as error:
                 rows = [row for row, valid in enumerate(column.is_valid().to_pylist()) if valid]
-                return Encoded([None] * len(column), [self._fault(row, str(error)) for row in rows])
+                return Encoded(pa.nulls(len(column), pa.binary()), [self._fault(row, str(error)) for row in rows])
             before, after = b'{"schema":' + orjson.dumps(schema) + b',"payload":', b"}"
         data: list[bytes | None] = []
         faults: list[RecordFault] = []
@@ -75,14 +75,14 @@ class JsonConverter(Converter):
             except orjson.JSONEncodeError as error:
                 data.append(None)
                 faults.append(self._fault(row, f"The {self._side} can not be written as JSON: {error}."))
-        return Encoded(data, faults)
+        return Encoded(pa.array(data, pa.binary()), faults)
 
-    def decode(self, topic: str, data: Sequence[bytes | None]) -> Decoded:
+    def decode(self, topic: str, data: pa.Array) -> Decoded:
         """See the base class."""
         rows: list[int] = []
         values: list[Any] = []
         faults: list[RecordFault] = []
-        for row, message in enumerate(data):
+        for row, message in enumerate(data.to_pylist()):
             try:
                 values.append(None if message is None else orjson.loads(message))
                 rows.append(row)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tidegate.records.wire_format import HEADER_SIZE, WireFormatError, unframe
 
@@ -36,27 +38,26 @@ class SchemaRuns:
     faults: Sequence[tuple[int, str]]
 
 
-def schema_runs(data: Sequence[bytes | None]) -> SchemaRuns:
+def schema_runs(data: pa.Array) -> SchemaRuns:
     """Splits messages in the wire format into runs of one schema id.
 
     Nulls go with the message before them, at the beginning with the one after them; a message without a proper header
     ends no run.
     """
-    heads = [None if message is None else message[:HEADER_SIZE] for message in data]
-    ids: dict[bytes, int] = {}
-    problems: dict[bytes, str] = {}
-    for head in set(heads):
-        if head is not None:
-            try:
-                ids[head] = unframe(head)[0]
-            except WireFormatError as error:
-                problems[head] = str(error)
+    heads = pc.binary_slice(data, 0, HEADER_SIZE).dictionary_encode()
+    ids: dict[int, int] = {}
+    problems: dict[int, str] = {}
+    for index, head in enumerate(heads.dictionary.to_pylist()):
+        try:
+            ids[index] = unframe(head)[0]
+        except WireFormatError as error:
+            problems[index] = str(error)
     if not problems and len(ids) <= 1:
-        rows = pa.array(range(len(heads)), pa.int32())
-        return SchemaRuns([SchemaRun(next(iter(ids.values()), None), rows)] if heads else [], [])
+        rows = pa.array(np.arange(len(heads), dtype=np.int32))
+        return SchemaRuns([SchemaRun(next(iter(ids.values()), None), rows)] if len(heads) else [], [])
     runs: list[tuple[int | None, list[int]]] = []
     faults: list[tuple[int, str]] = []
-    for row, head in enumerate(heads):
+    for row, head in enumerate(heads.indices.to_pylist()):
         if head is not None and head in problems:
             faults.append((row, problems[head]))
             continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import orjson
@@ -35,43 +35,40 @@ class StringConverter(Converter):
         """See the base class."""
         return Encoded(_texts(column))
 
-    def decode(self, topic: str, data: Sequence[bytes | None]) -> Decoded:
+    def decode(self, topic: str, data: pa.Array) -> Decoded:
         """See the base class."""
         field = pa.field(self._side, pa.string())
-        raw = pa.array(data, pa.binary())
         rows = pa.array(range(len(data)), pa.int32())
         if not len(rows):
             return Decoded([])
         try:
-            return Decoded([DecodedRun(rows, raw.cast(pa.string()), field)])
+            return Decoded([DecodedRun(rows, data.cast(pa.string()), field)])
         except pa.ArrowInvalid:
             faults = [
                 RecordFault(row, self._stage, "DataException", f"The {self._side} is not valid UTF-8 text.")
-                for row, message in enumerate(data)
+                for row, message in enumerate(data.to_pylist())
                 if message is not None and not _is_text(message)
             ]
         good = pc.invert(pc.is_in(rows, value_set=pa.array([fault.row for fault in faults], pa.int32())))
-        run = DecodedRun(rows.filter(good), raw.filter(good).cast(pa.string()), field)
+        run = DecodedRun(rows.filter(good), data.filter(good).cast(pa.string()), field)
         return Decoded([run] if len(run.rows) else [], faults)
 
 
-def _texts(column: pa.Array) -> list[bytes | None]:
+def _texts(column: pa.Array) -> pa.Array:
     types = pa.types
     kind = column.type
     if types.is_dictionary(kind):
         return _texts(column.dictionary_decode())
     if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
-        texts: list[bytes | None] = column.cast(pa.binary()).to_pylist()
-        return texts
+        return column.cast(pa.binary())
     if types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind):
-        raw: list[bytes | None] = column.to_pylist()
-        return raw
+        return column.cast(pa.binary())
     if types.is_nested(kind):
-        return [None if value is None else orjson.dumps(value) for value in json_values(column)]
+        return pa.array([None if value is None else orjson.dumps(value) for value in json_values(column)], pa.binary())
     try:
         return _texts(column.cast(pa.string()))
     except pa.ArrowException:
-        return [None if value is None else str(value).encode() for value in column.to_pylist()]
+        return pa.array([None if value is None else str(value).encode() for value in column.to_pylist()], pa.binary())
 
 
 def _is_text(message: bytes) -> bool:

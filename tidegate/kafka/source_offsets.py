@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
-from confluent_kafka import Consumer, IsolationLevel, KafkaException
+from confluent_kafka import OFFSET_BEGINNING, Consumer, IsolationLevel, KafkaException
 from confluent_kafka import TopicPartition as KafkaTopicPartition
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
@@ -67,7 +67,7 @@ class SourceOffsets:
         Raises:
             KafkaUnavailableError: the end was not reached in time.
         """
-        place = KafkaTopicPartition(self._topic, self._partition, 0)
+        place = KafkaTopicPartition(self._topic, self._partition, OFFSET_BEGINNING)
         give_up = time.monotonic() + _DEADLINE
         end = self._end(give_up, alive)
         offsets: dict[bytes, dict[str, Any]] = {}

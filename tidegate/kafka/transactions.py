@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -10,7 +11,7 @@ from confluent_kafka import Consumer, KafkaException, Producer
 from confluent_kafka import TopicPartition as KafkaTopicPartition
 
 from tidegate.errors import RetriableError
-from tidegate.kafka.errors import kafka_error
+from tidegate.kafka.errors import KafkaUnavailableError, kafka_error
 from tidegate.kafka.properties import producer_properties
 from tidegate.records.envelope import SinkOffset, TopicPartition
 
@@ -18,6 +19,7 @@ KafkaHeaders = list[tuple[str, bytes | None]]
 
 _DEADLINE = 60.0
 _ATTEMPT = 5.0
+_STUCK = 15.0
 
 
 def transactional_id(cluster: str, connector: str, task: int) -> str:
@@ -48,6 +50,7 @@ class TransactionalProducer:
     ) -> None:
         self.name = name
         self._alive = alive
+        self._stuck = False
         try:
             self._producer = Producer(producer_properties(properties, name, overrides or {}))
         except KafkaException as error:
@@ -125,7 +128,14 @@ class TransactionalProducer:
             for partition, offset in offsets.items()
         ]
         group = consumer.consumer_group_metadata()
-        self._insist(lambda: self._producer.send_offsets_to_transaction(positions, group, _ATTEMPT), "sending offsets")
+        # librdkafka waits past its timeout, and for ever when the group's coordinator has left the cluster's metadata
+        # and come back, as each broker does that is restarted.
+        self._insist(
+            lambda: self._bounded(
+                lambda: self._producer.send_offsets_to_transaction(positions, group, _ATTEMPT), "sending offsets"
+            ),
+            "sending offsets",
+        )
 
     def commit(self) -> None:
         """Commits: all records and offsets of the transaction appear, or none.
@@ -141,9 +151,37 @@ class TransactionalProducer:
         self._insist(lambda: self._producer.abort_transaction(_ATTEMPT), "aborting a transaction")
 
     def close(self) -> None:
-        """Drops what is queued and closes."""
+        """Drops what is queued and closes; a producer with a call that does not return is left to the process's end."""
+        if self._stuck:
+            return
         self._producer.purge()
         self._producer.close()
+
+    def _bounded(self, step: Callable[[], Any], doing: str) -> None:
+        """Runs a call of librdkafka that may not return in a thread of its own, and gives it up after a while."""
+        raised: list[KafkaException] = []
+        finished = threading.Event()
+
+        def run() -> None:
+            try:
+                step()
+            except KafkaException as error:
+                raised.append(error)
+            finally:
+                finished.set()
+
+        threading.Thread(target=run, name=f"{doing} of {self.name}", daemon=True).start()
+        give_up = time.monotonic() + _STUCK
+        while not finished.wait(0.5):
+            self._alive()
+            if time.monotonic() > give_up:
+                self._stuck = True
+                raise KafkaUnavailableError(
+                    f"Kafka: {doing} of {self.name}: the client has not returned for {_STUCK:g} s.",
+                    remedy="Check that the brokers run; the task begins anew with another client.",
+                )
+        if raised:
+            raise raised[0]
 
     def _insist(self, step: Callable[[], Any], doing: str) -> None:
         give_up = time.monotonic() + _DEADLINE

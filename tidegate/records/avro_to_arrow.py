@@ -70,6 +70,8 @@ def arrow_type(schema: AvroType) -> pa.DataType:
             return pa.map_(pa.string(), arrow_field(schema.items, "value"))
         case "record":
             return pa.struct([arrow_field(child.type, child.original_name) for child in schema.fields])
+        case "union" if not schema.value_branches:
+            return pa.null()
         case "union":
             return pa.struct(union_fields(schema))
         case "long" if schema.properties.get(DURATION_UNIT) in _DURATION_UNITS and not schema.logical:
@@ -109,7 +111,7 @@ def _metadata(schema: AvroType) -> dict[bytes, bytes] | None:
         metadata[SCHEMA_NAME] = schema.name.encode()
     if schema.kind == "enum":
         metadata[SYMBOLS] = json.dumps(schema.symbols).encode()
-    elif schema.kind == "union":
+    elif schema.kind == "union" and schema.value_branches:
         metadata[UNION] = b"true"
     elif schema.logical == "uuid":
         metadata[LOGICAL] = b"uuid"

@@ -58,11 +58,11 @@ class EncodedColumn:
     """Avro data of a column.
 
     Args:
-        data: n entries; None for null rows and faults.
+        data: binary array of n entries; null for null rows and faults.
         faults: rows that do not fit the schema, ascending.
     """
 
-    data: Sequence[bytes | None]
+    data: pa.Array
     faults: Sequence[DatumFault] = ()
 
 

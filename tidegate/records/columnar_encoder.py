@@ -71,13 +71,13 @@ class ColumnarEncoder:
             faults = [DatumFault(rows[index].as_py(), self._reason(values.slice(index, 1))) for index in bad]
         if column.null_count:
             encoded = scatter(encoded, present)
-        return EncodedColumn(encoded.to_pylist(), faults)
+        return EncodedColumn(encoded, faults)
 
     def _halves(self, column: pa.Array, prefix: bytes) -> EncodedColumn:
         middle = len(column) // 2
         first, second = self.encode(column.slice(0, middle), prefix), self.encode(column.slice(middle), prefix)
         shifted = [DatumFault(fault.row + middle, fault.message) for fault in second.faults]
-        return EncodedColumn([*first.data, *second.data], [*first.faults, *shifted])
+        return EncodedColumn(pa.concat_arrays([first.data, second.data]), [*first.faults, *shifted])
 
     def _reason(self, value: pa.Array) -> str:
         try:
@@ -97,15 +97,27 @@ def _writer(schema: AvroType, field: pa.Field, path: str) -> Body:
     values = schema.value_branches
     if (field.metadata or {}).get(UNION) == b"true" and len(values) > 1:
         return _optional(_union(schema, field, path), path, None if null is None else (encode_long(null), b""))
+    branch = chosen_branch(schema, field, path)
+    index = encode_long(schema.branches.index(branch))
+    if null is not None:
+        return _single(branch, field, path, (encode_long(null), index))
+    return _after(index, _single(branch, field, path, None))
+
+
+def chosen_branch(schema: AvroType, field: pa.Field, path: str) -> AvroType:
+    """The first branch of a union that a column's values fit.
+
+    Raises:
+        SchemaMismatchError: they fit none.
+    """
     problems: list[str] = []
-    for branch in values:
-        index = encode_long(schema.branches.index(branch))
+    for branch in schema.value_branches:
         try:
-            if null is not None:
-                return _single(branch, field, path, (encode_long(null), index))
-            return _after(index, _single(branch, field, path, None))
+            _single(branch, field, path, None)
         except SchemaMismatchError as error:
             problems.append(str(error))
+        else:
+            return branch
     raise SchemaMismatchError(problems[0] if problems else _mismatch(schema, field, path))
 
 
@@ -172,7 +184,7 @@ def _record(schema: AvroType, field: pa.Field, path: str) -> Body:
         if index is None:
             index = columns.pop(member.name, None)
         if index is None:
-            writers.append((-1, _default(member, inner)))
+            writers.append((-1, _constant(default_bytes(member, inner))))
         else:
             writers.append((index, _writer(member.type, struct.field(index), inner)))
     if columns:
@@ -190,8 +202,12 @@ def _record(schema: AvroType, field: pa.Field, path: str) -> Body:
     return write
 
 
-def _default(member: AvroField, path: str) -> Body:
-    """Writes the default of a field that the records have not."""
+def default_bytes(member: AvroField, path: str) -> bytes:
+    """The datum of a field's default.
+
+    Raises:
+        SchemaMismatchError: it has none, or one that is not of its type.
+    """
     if member.default is NO_DEFAULT:
         raise SchemaMismatchError(
             f"Field {path} is in the schema without a default, and the records have no such field."
@@ -202,11 +218,11 @@ def _default(member: AvroField, path: str) -> Body:
         if branch is None:
             raise SchemaMismatchError(f"The schema's default of field {path} fits no branch of its union.")
         index = encode_long(schema.branches.index(branch))
-        return _constant(index + _default_bytes(branch, member.default, path))
-    return _constant(_default_bytes(schema, member.default, path))
+        return index + _default_datum(branch, member.default, path)
+    return _default_datum(schema, member.default, path)
 
 
-def _default_bytes(schema: AvroType, default: Any, path: str) -> bytes:
+def _default_datum(schema: AvroType, default: Any, path: str) -> bytes:
     field = arrow_field(schema, "default")
     try:
         column = _default_column(schema, default, field)
@@ -499,7 +515,7 @@ def _adapter(schema: AvroType, field: pa.Field, target: pa.DataType, path: str) 
     if pa.types.is_null(field.type):
         return lambda column, explain: (pa.nulls(len(column), target), None)
     source = storage_type(field.type)
-    if not _fits(source, target):
+    if not fits(source, target):
         raise SchemaMismatchError(_mismatch(schema, field, path))
 
     def adapt(column: pa.Array, explain: bool) -> tuple[pa.Array, pa.Array | None]:
@@ -510,7 +526,7 @@ def _adapter(schema: AvroType, field: pa.Field, target: pa.DataType, path: str) 
             return column.cast(target), None
         except pa.ArrowInvalid as error:
             if explain and len(column) == 1:
-                raise DatumError(path, f"is {_shown(column[0])}, which does not fit {_words(schema)}") from error
+                raise DatumError(path, f"is {_shown(column[0])}, which does not fit {words(schema)}") from error
             return _cast_each(column, target, schema, path, explain)
 
     return adapt
@@ -528,13 +544,13 @@ def _cast_each(
             bad.append(False)
         except pa.ArrowInvalid as error:
             if explain:
-                raise DatumError(path, f"is {_shown(one[0])}, which does not fit {_words(schema)}") from error
+                raise DatumError(path, f"is {_shown(one[0])}, which does not fit {words(schema)}") from error
             parts.append(pa.nulls(1, target))
             bad.append(True)
     return pa.concat_arrays(parts), pa.array(bad)
 
 
-def _fits(source: pa.DataType, target: pa.DataType) -> bool:
+def fits(source: pa.DataType, target: pa.DataType) -> bool:
     """Whether values of one type can stand in columns of another, each as it is."""
     types = pa.types
     if source == target:
@@ -580,10 +596,11 @@ def _join(pieces: Sequence[Piece], rows: int) -> pa.Array:
 def _mismatch(schema: AvroType, field: pa.Field, path: str) -> str:
     where = f"Field {path}" if path else "The record"
     symbols = " (an enum)" if SYMBOLS in (field.metadata or {}) else ""
-    return f"{where} is of type {field.type}{symbols}, which can not be written as {_words(schema)}."
+    return f"{where} is of type {field.type}{symbols}, which can not be written as {words(schema)}."
 
 
-def _words(schema: AvroType) -> str:
+def words(schema: AvroType) -> str:
+    """The schema as sentences name it."""
     kind = f"{schema.kind} {schema.name}" if schema.name else schema.kind
     if schema.logical == "decimal":
         return f"Avro decimal({schema.precision}, {schema.scale})"

@@ -54,7 +54,7 @@ def decode(replica: Replica, topic: str, data: list[bytes | None]) -> Decoded:
     with RegistryClient([replica.grpc]) as registry:
         converter = AvroConverter()
         converter.configure({}, is_key=False, registry=registry)
-        return converter.decode(topic, data)
+        return converter.decode(topic, pa.array(data, pa.binary()))
 
 
 def value_of(topic: str) -> SerializationContext:
@@ -94,7 +94,7 @@ async def test_confluents_deserializer_reads_what_we_write(replica: Replica) -> 
 
     def read() -> list[Any]:
         deserializer = AvroDeserializer(SchemaRegistryClient({"url": replica.rest}))
-        return [deserializer(message, value_of("orders")) for message in encoded.data]
+        return [deserializer(message, value_of("orders")) for message in encoded.data.to_pylist()]
 
     assert await asyncio.to_thread(read) == [{**rows[0], "counts": {"x": 1}}, rows[1]]
 

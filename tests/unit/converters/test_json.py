@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import datetime
 import decimal
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -18,6 +19,10 @@ from tidegate.converters.base import Decoded
 from tidegate.converters.json import JsonConverter
 
 UTC = datetime.UTC
+
+
+def messages_of(messages: Iterable[bytes | None]) -> pa.Array:
+    return pa.array(messages, pa.binary())
 
 
 def converter(*, is_key: bool = False, **config: str) -> JsonConverter:
@@ -92,7 +97,7 @@ def test_the_envelope_is_connects() -> None:
         "at": datetime.datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC),
         "tags": [("a", 5)],
     }
-    (message,) = converter().encode("t", pa.array([row], struct), pa.field("value", struct)).data
+    (message,) = converter().encode("t", pa.array([row], struct), pa.field("value", struct)).data.to_pylist()
     assert message is not None
     assert orjson.loads(message) == {
         "schema": {
@@ -146,7 +151,7 @@ def test_numeric_decimals_keep_their_digits() -> None:
     encoded = converter(schemas_enable="false", decimal_format="NUMERIC").encode(
         "t", column, pa.field("v", column.type)
     )
-    assert encoded.data == [b"12345678901234567890.12"]
+    assert encoded.data.to_pylist() == [b"12345678901234567890.12"]
 
 
 def test_faults_of_payloads_name_field_and_rule() -> None:
@@ -167,7 +172,9 @@ def test_faults_of_payloads_name_field_and_rule() -> None:
         {"id": 2, "name": 5},
         {"id": 3, "level": None},
     ]
-    decoded = converter().decode("t", [orjson.dumps({"schema": schema, "payload": payload}) for payload in payloads])
+    decoded = converter().decode(
+        "t", messages_of(orjson.dumps({"schema": schema, "payload": payload}) for payload in payloads)
+    )
     assert runs_of(decoded) == [
         ([0, 4, 6], [{"id": 1, "name": "a", "level": 3}, None, {"id": 3, "name": None, "level": None}])
     ]
@@ -180,14 +187,14 @@ def test_faults_of_payloads_name_field_and_rule() -> None:
 
 
 def test_plain_json_with_schemas_enabled_says_what_to_set() -> None:
-    decoded = converter().decode("t", [b'{"a":1}', b"{", b'{"schema":{"type":"odd"},"payload":1}'])
+    decoded = converter().decode("t", messages_of([b'{"a":1}', b"{", b'{"schema":{"type":"odd"},"payload":1}']))
     assert "schemas.enable=false" in decoded.faults[0].message
     assert "is not JSON" in decoded.faults[1].message
     assert "type 'odd'" in decoded.faults[2].message
 
 
 def test_values_that_share_a_shape_share_a_run() -> None:
-    decoded = plain().decode("t", [b'{"a":1,"b":null}', None, b'{"a":2.5,"b":"x"}', b'{"b":"y","a":null}'])
+    decoded = plain().decode("t", messages_of([b'{"a":1,"b":null}', None, b'{"a":2.5,"b":"x"}', b'{"b":"y","a":null}']))
     assert runs_of(decoded) == [
         ([0, 1, 2, 3], [{"a": 1.0, "b": None}, None, {"a": 2.5, "b": "x"}, {"a": None, "b": "y"}])
     ]
@@ -202,7 +209,7 @@ def test_a_renamed_field_begins_a_new_run_and_an_added_one_does_not() -> None:
         b'{"user_id":4}',
         b'"text"',
     ]
-    decoded = plain().decode("t", messages)
+    decoded = plain().decode("t", messages_of(messages))
     assert runs_of(decoded) == [
         ([0, 1], [{"userId": 1, "n": None}, {"userId": 2, "n": 1}]),
         ([3, 4], [{"user_id": 3, "n": 1}, {"user_id": 4, "n": None}]),
@@ -212,7 +219,8 @@ def test_a_renamed_field_begins_a_new_run_and_an_added_one_does_not() -> None:
 
 
 def test_nested_values_and_misfits() -> None:
-    decoded = plain().decode("t", [b'{"a":[1,2],"b":{"c":1}}', b'{"a":[1,"x"],"b":null}', b'{"a":[],"b":{"c":2.5}}'])
+    messages = [b'{"a":[1,2],"b":{"c":1}}', b'{"a":[1,"x"],"b":null}', b'{"a":[],"b":{"c":2.5}}']
+    decoded = plain().decode("t", messages_of(messages))
     assert [fault.row for fault in decoded.faults] == [1]
     assert [row for rows, _ in runs_of(decoded) for row in rows] == [0, 2]
 
@@ -232,7 +240,7 @@ JSON = st.recursive(
 @given(st.lists(JSON.map(orjson.dumps) | st.binary(max_size=10) | st.none(), max_size=8))
 def test_any_messages_become_runs_or_faults(messages: list[bytes | None]) -> None:
     for json in (plain(), converter()):
-        decoded = json.decode("t", messages)
+        decoded = json.decode("t", messages_of(messages))
         rows = [row for run in decoded.runs for row in run.rows.to_pylist()]
         assert rows == sorted(rows)
         assert sorted([*rows, *(fault.row for fault in decoded.faults)]) == list(range(len(messages)))

@@ -30,11 +30,11 @@ def converter(*, is_key: bool = False) -> StringConverter:
     ids=str,
 )
 def test_text_of_a_column(column: pa.Array, expected: list[bytes | None]) -> None:
-    assert list(converter().encode("t", column, pa.field("value", column.type)).data) == expected
+    assert converter().encode("t", column, pa.field("value", column.type)).data.to_pylist() == expected
 
 
 def test_text_that_is_not_utf8_is_alone() -> None:
-    decoded = converter(is_key=True).decode("t", [b"a", None, b"\xff", b""])
+    decoded = converter(is_key=True).decode("t", pa.array([b"a", None, b"\xff", b""], pa.binary()))
     (run,) = decoded.runs
     assert run.rows.to_pylist() == [0, 1, 3]
     assert run.values.to_pylist() == ["a", None, ""]

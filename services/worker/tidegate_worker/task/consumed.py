@@ -43,8 +43,8 @@ def decode(topic: str, messages: Sequence[Message], key: Converter, value: Conve
     Raises:
         RetriableError: the registry is away.
     """
-    keys = key.decode(topic, [message.key() for message in messages])
-    values = value.decode(topic, [message.value() for message in messages])
+    keys = key.decode(topic, pa.array([message.key() for message in messages], pa.binary()))
+    values = value.decode(topic, pa.array([message.value() for message in messages], pa.binary()))
     size = len(messages)
     key_run, key_at = _index(keys, size)
     value_run, value_at = _index(values, size)

@@ -201,7 +201,7 @@ class SinkLoop:
         new = [place for place in mine if place not in self._committed]
         if not new:
             return
-        committed = self._read_committed(new)
+        committed = self._patience.call(lambda: self._read_committed(new))
         resumed = self._task.open(committed)
         assignment = []
         for place in new:
@@ -233,6 +233,9 @@ class SinkLoop:
         wanted = [KafkaTopicPartition(place.topic, place.partition) for place in places]
         try:
             found = self._consumer.committed(wanted, timeout=_DEADLINE)
+            for each in found:
+                if each.error is not None:
+                    raise KafkaException(each.error)
         except KafkaException as error:
             raise kafka_error(error, f"reading the offsets of {sink_group(self._connector)}") from error
         return {
@@ -295,7 +298,8 @@ class SinkLoop:
         context = self._context
         context.messages, context.batch, context.reported = messages, batch, []
         try:
-            self._patience.call(lambda: self._put_once(batch))
+            # Not tried again in place: a task that raised may have taken some of the rows, and would take them twice.
+            self._task.put(batch)
         except _HaltedAtRowError as halted:
             self._advance(messages[: halted.row])
             self._advance([messages[halted.row]], upto=True)
@@ -303,10 +307,6 @@ class SinkLoop:
         self._records_in += len(messages)
         self._bytes += sum(len(message) for message in messages)
         self._hold(context.reported)
-
-    def _put_once(self, batch: Batch) -> None:
-        self._context.reported = []
-        self._task.put(batch)
 
     def _fail_at(self, record: HaltedRecord) -> None:
         """Commits all before the record, then fails the task."""

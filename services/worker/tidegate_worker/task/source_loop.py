@@ -187,8 +187,8 @@ class SourceLoop:
     def _produce(
         self,
         batch: Batch,
-        keys: Sequence[bytes | None],
-        values: Sequence[bytes | None],
+        keys: pa.Array,
+        values: pa.Array,
         halted: frozenset[int],
     ) -> int:
         produce, topic = self._producer.produce, batch.topic
@@ -196,7 +196,7 @@ class SourceLoop:
         headers = _headers(batch.records.column("headers"))
         timestamps = _timestamps(batch.records.column("timestamp"))
         size = 0
-        for row, (key, value) in enumerate(zip(keys, values, strict=True)):
+        for row, (key, value) in enumerate(zip(keys.to_pylist(), values.to_pylist(), strict=True)):
             if row in halted:
                 continue
             own = headers[row] if headers else None

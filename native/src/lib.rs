@@ -1,0 +1,11 @@
+//! Tidegate's hot paths as a Python extension, `tidegate._native`.
+//!
+//! Everything here has a twin in Python with the same results; `tidegate/_native.pyi` is the interface.
+
+#![cfg_attr(not(feature = "python"), allow(dead_code))]
+
+mod avro;
+#[cfg(feature = "python")]
+mod exchange;
+#[cfg(feature = "python")]
+mod module;

@@ -1,0 +1,17 @@
+//! The Python module.
+
+use pyo3::prelude::*;
+
+use crate::{avro, exchange};
+
+/// What Python asks of the extension: raised with every change of the interface, so that a stale build is not used.
+const INTERFACE: u32 = 1;
+
+#[pymodule]
+fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("INTERFACE", INTERFACE)?;
+    module.add_class::<exchange::Column>()?;
+    module.add_class::<avro::AvroDecoder>()?;
+    module.add_class::<avro::AvroEncoder>()?;
+    Ok(())
+}
