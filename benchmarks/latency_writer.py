@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import sys
 import time
+from pathlib import Path
 
 _TICK_SECONDS = 0.002
-_PAD = "x" * 100
+_LINE = b'{"sent":%d,"n":%d,"pad":"' + b"x" * 100 + b'"}\n'
 
 
 def write(path: str, rate: int, seconds: float) -> None:
     """Append ``rate`` lines a second, each with the moment it was written, in ticks of two milliseconds."""
-    with open(path, "ab", buffering=0) as file:
+    with Path(path).open("ab", buffering=0) as file:
         began, written = time.monotonic(), 0
         total = int(rate * seconds)
         while written < total:
             due = min(total, int((time.monotonic() - began) * rate) + 1)
             now = time.time_ns()
-            file.write(b"".join(b'{"sent":%d,"n":%d,"pad":"%s"}\n' % (now, n, _PAD.encode()) for n in range(written, due)))
+            file.write(b"".join(_LINE % (now, number) for number in range(written, due)))
             written = due
             time.sleep(_TICK_SECONDS)
 

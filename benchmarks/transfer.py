@@ -55,9 +55,7 @@ class Side:
     prepare: Callable[[int], Transfer]
 
 
-def compare(
-    case: str, title: str, sides: Sequence[Side], repeats: int, beside: Mapping[str, Roots]
-) -> Comparison:
+def compare(case: str, title: str, sides: Sequence[Side], repeats: int, beside: Mapping[str, Roots]) -> Comparison:
     """Each side warms up with a whole transfer, then they take turns.
 
     Args:

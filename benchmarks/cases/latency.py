@@ -72,7 +72,9 @@ def _sides(settings: Settings, stage: Stage, exits: ExitStack) -> list[_Side]:
 
 def _compare(settings: Settings, stage: Stage, sides: list[_Side], rate: int) -> Comparison:
     seconds = min(SECONDS, settings.rows / rate) if settings.rows else SECONDS
-    found = Comparison(NAME, f"{rate:,} lines/s for {seconds:g} s", [Series(each.system.name, each.note) for each in sides])
+    found = Comparison(
+        NAME, f"{rate:,} lines/s for {seconds:g} s", [Series(each.system.name, each.note) for each in sides]
+    )
     for number in range(settings.repeats + 1):
         for side, series in zip(sides, found.series, strict=True):
             figures = _measure(stage, side, rate, seconds, f"{rate}-{number}")

@@ -103,6 +103,7 @@ def _debezium(system: KafkaConnect, stage: Stage, table: str, rows: int) -> Side
             "snapshot.fetch.size": 10_240,
             "max.batch.size": 8_192,
             "max.queue.size": 32_768,
+            "poll.interval.ms": 50,
             "table.include.list": f"public.{table}",
             "topic.prefix": prefix,
             "key.converter": "org.apache.kafka.connect.json.JsonConverter",

@@ -38,7 +38,9 @@ def load(database_url: str, name: str, rows: int) -> None:
                 sql.Identifier(name), columns
             )
         )
-        with cursor.copy(sql.SQL("COPY {} ({}) FROM STDIN WITH (FORMAT csv)").format(sql.Identifier(name), names)) as copy:
+        with cursor.copy(
+            sql.SQL("COPY {} ({}) FROM STDIN WITH (FORMAT csv)").format(sql.Identifier(name), names)
+        ) as copy:
             for chunk in data.to_batches(max_chunksize=_CHUNK_ROWS):
                 buffer = io.BytesIO()
                 pyarrow.csv.write_csv(chunk, buffer, pyarrow.csv.WriteOptions(include_header=False))

@@ -86,7 +86,8 @@ class Timeline:
         while not self._stop.wait(self._interval):
             try:
                 progress = self._progress()
-            except Exception:  # noqa: S112  (a topic or bucket that is not there yet)
+            except Exception:
+                # A topic or bucket that is not there yet.
                 continue
             # The clock is read after the answer: what is visible was so at the latest now.
             now = time.monotonic()
