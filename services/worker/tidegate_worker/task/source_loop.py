@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tidegate.converters.base import Converter, Encoded
 from tidegate.kafka.source_offsets import SourceOffsets, partition_key
@@ -184,25 +183,16 @@ class SourceLoop:
             halted[row] = record
         return halted
 
-    def _produce(
-        self,
-        batch: Batch,
-        keys: pa.Array,
-        values: pa.Array,
-        halted: frozenset[int],
-    ) -> int:
-        produce, topic = self._producer.produce, batch.topic
-        traced = inject_headers([])
-        headers = _headers(batch.records.column("headers"))
-        timestamps = _timestamps(batch.records.column("timestamp"))
-        size = 0
-        for row, (key, value) in enumerate(zip(keys.to_pylist(), values.to_pylist(), strict=True)):
-            if row in halted:
-                continue
-            own = headers[row] if headers else None
-            produce(topic, value, key, [*(own or ()), *traced] or None, timestamps[row] if timestamps else 0)
-            size += len(value or b"") + len(key or b"")
-        self._bytes += size
+    def _produce(self, batch: Batch, keys: pa.Array, values: pa.Array, halted: frozenset[int]) -> int:
+        self._bytes += self._producer.produce_batch(
+            batch.topic,
+            values,
+            keys,
+            headers=batch.records.column("headers"),
+            timestamps=batch.records.column("timestamp"),
+            common=inject_headers([]),
+            skip=sorted(halted),
+        )
         return len(values) - len(halted)
 
     def _ensure(self, topic: str) -> None:
@@ -220,15 +210,3 @@ class SourceLoop:
 
 def _last_offsets(batches: Sequence[SourceBatch]) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
     return list({partition_key(each.partition): (each.partition, each.offset) for each in batches}.values())
-
-
-def _headers(column: pa.Array) -> list[list[tuple[str, bytes | None]] | None] | None:
-    if column.null_count == len(column):
-        return None
-    return [None if row is None else [(header["key"], header["value"]) for header in row] for row in column.to_pylist()]
-
-
-def _timestamps(column: pa.Array) -> list[int] | None:
-    if column.null_count == len(column):
-        return None
-    return pc.fill_null(column.cast(pa.int64()), 0).to_pylist()  # type: ignore[no-any-return]
