@@ -32,9 +32,7 @@ def run(settings: Settings) -> list[Comparison]:
     numbers = settings.tasks or TASKS
     found = Comparison(NAME, f"PSS with {' and '.join(map(str, numbers))} file sources that have read their file")
     series = {
-        "tidegate": Series(
-            "tidegate", "worker: agent, fork server and task processes; all: coordinator and registry too"
-        ),
+        "tidegate": Series("tidegate", "worker: agent, fork server, tasks; all: coordinator and registry too"),
         "connect": Series("connect", "one JVM with -Xmx512m"),
     }
     found.series = [each for name, each in series.items() if settings.wants(name)]

@@ -37,11 +37,7 @@ _TRANSACTIONS: Config = {
 
 def run(settings: Settings) -> list[Comparison]:
     """A comparison for each data set and number of tasks."""
-    found = []
-    for data in settings.data or DATA:
-        for tasks in settings.tasks or (1,):
-            found.append(_run(settings, data, tasks))
-    return found
+    return [_run(settings, data, tasks) for data in settings.data or DATA for tasks in settings.tasks or (1,)]
 
 
 def _run(settings: Settings, data: str, tasks: int) -> Comparison:

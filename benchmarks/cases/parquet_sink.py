@@ -43,11 +43,8 @@ def run_sink(settings: Settings, case: str, wire: str) -> list[Comparison]:
         case: name for the results.
         wire: ``avro`` or ``json``: what Tidegate's topic holds. The others' holds JSON.
     """
-    found = []
-    for data in settings.data or DATA:
-        for tasks in settings.tasks or (1,):
-            found.append(_run(settings, case, wire, data, tasks))
-    return found
+    every = settings.data or DATA
+    return [_run(settings, case, wire, data, tasks) for data in every for tasks in settings.tasks or (1,)]
 
 
 def _run(settings: Settings, case: str, wire: str, data: str, tasks: int) -> Comparison:

@@ -14,7 +14,7 @@ from confluent_kafka import (
     Producer,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 from confluent_kafka.cimpl import NewTopic
 
 from benchmarks.data.json_lines import json_lines
@@ -51,7 +51,8 @@ class Topics:
 
     def visible(self, topic: str, partitions: int = PARTITIONS) -> int:
         """Offsets that a read_committed consumer may read up to, added up: records and transaction markers."""
-        wanted = {TopicPartition(topic, each): OffsetSpec.latest() for each in range(partitions)}
+        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        wanted = {TopicPartition(topic, each): latest for each in range(partitions)}
         found = self._admin.list_offsets(
             wanted, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=_DEADLINE
         )
@@ -142,7 +143,7 @@ class Topics:
 
             def chunks() -> Iterable[Sequence[bytes]]:
                 for batch in rows.to_batches(max_chunksize=50_000):
-                    yield [value for value in converter.encode(topic, batch.to_struct_array(), field).data if value]
+                    yield converter.encode(topic, batch.to_struct_array(), field).data.to_pylist()
 
             return self.fill(topic, chunks())
 

@@ -77,6 +77,6 @@ class Connectors:
         """Wait until so many tasks run."""
 
         def run() -> bool:
-            return sum(task["state"] == "RUNNING" for task in self.tasks(name)) >= tasks
+            return len([task for task in self.tasks(name) if task["state"] == "RUNNING"]) >= tasks
 
         wait_until(run, f"{tasks} running tasks of {name}")
