@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.systems.maven import DEBEZIUM, ICEBERG, KAFKA
+from tidegate.devstack.errors import ComponentMissingError
 from tidegate.devstack.java import find_java
 
 
@@ -38,5 +39,9 @@ def _processor() -> str:
 
 
 def _java() -> str:
-    said = subprocess.run([find_java("Kafka Connect"), "-version"], capture_output=True, text=True, timeout=30)
+    try:
+        java = find_java("Kafka Connect")
+    except ComponentMissingError:
+        return "none"
+    said = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=30)
     return said.stderr.partition('"')[2].partition('"')[0]
