@@ -21,6 +21,7 @@ _RATE = 200
 _SHOWN = 20
 _LOOK_SECONDS = 0.02
 _END_SECONDS = 60
+_LOOPS = ("SourceLoop.run", "SinkLoop.run")
 
 
 @contextlib.contextmanager
@@ -49,7 +50,7 @@ class _Watch(threading.Thread):
         super().__init__(name="profile", daemon=True)
         self._tidegate = tidegate
         self._before = set(tidegate.task_pids())
-        self._stop = threading.Event()
+        self._over = threading.Event()
         self._program: subprocess.Popen[bytes] | None = None
         self.stacks = data_dir() / "profile.collapsed"
         self.threads: dict[str, float] = {}
@@ -57,7 +58,7 @@ class _Watch(threading.Thread):
     def run(self) -> None:
         self.stacks.unlink(missing_ok=True)
         pid = 0
-        while not self._stop.wait(_LOOK_SECONDS):
+        while not self._over.wait(_LOOK_SECONDS):
             if not pid:
                 found = [each for each in self._tidegate.task_pids() if each not in self._before]
                 pid = found[0] if found else 0
@@ -68,7 +69,7 @@ class _Watch(threading.Thread):
 
     def end(self) -> None:
         """Stops looking; returns when py-spy has written."""
-        self._stop.set()
+        self._over.set()
         self.join(timeout=_END_SECONDS)
         if self._program is not None:
             self._program.send_signal(signal.SIGINT)
@@ -90,15 +91,21 @@ class _Watch(threading.Thread):
 def breakdown(stacks: Path) -> dict[str, dict[str, str]]:
     """The functions with the largest shares of a file of collapsed stacks.
 
+    Only the thread that moves records is looked at where there is one: others wait in calls that look busy from outside.
+
     Returns:
         ``self``: share spent in the function's own code; ``total``: with what it calls, Tidegate's functions only.
     """
     own: Counter[str] = Counter()
     total: Counter[str] = Counter()
     samples = 0
-    for line in stacks.read_text().splitlines():
+    lines = stacks.read_text().splitlines()
+    moving = any(map(_moves, lines))
+    for line in lines:
         stack, _, count = line.rpartition(" ")
         frames = [_short(frame) for frame in stack.split(";")]
+        if moving and not _moves(stack):
+            continue
         weight = int(count)
         samples += weight
         own[frames[-1]] += weight
@@ -107,9 +114,15 @@ def breakdown(stacks: Path) -> dict[str, dict[str, str]]:
     return {"self": _shares(own, samples), "total": _shares(total, samples)}
 
 
+def _moves(stack: str) -> bool:
+    return any(loop in stack for loop in _LOOPS)
+
+
 def _short(frame: str) -> str:
     """Without the line number, so that one function is one entry, and without the way to the package."""
     name, _, place = frame.partition(" (")
+    if name.startswith("0x"):
+        name = "code without a name"
     file = place.rpartition(":")[0] or place.rstrip(")")
     for start in ("tidegate_worker/", "site-packages/", "tidegate/"):
         if start in file:
