@@ -91,7 +91,7 @@ class _Watch(threading.Thread):
 def breakdown(stacks: Path) -> dict[str, dict[str, str]]:
     """The functions with the largest shares of a file of collapsed stacks.
 
-    Only the thread that moves records is looked at where there is one: others wait in calls that look busy from outside.
+    Only the thread that moves records is looked at where there is one: others wait in calls that look busy.
 
     Returns:
         ``self``: share spent in the function's own code; ``total``: with what it calls, Tidegate's functions only.
