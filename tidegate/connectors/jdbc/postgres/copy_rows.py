@@ -16,6 +16,8 @@ from tidegate.connectors.jdbc.postgres.layout import cells
 from tidegate.connectors.jdbc.rows import Column, Rows, isolated
 
 _LENGTH = struct.Struct(">i")
+_BLOCK_BYTES = 1024 * 1024
+_BLOCK_MIN_ROWS, _BLOCK_MAX_ROWS = 1_024, 16_384
 
 
 class Loader(Protocol):
@@ -40,7 +42,7 @@ class WireColumn:
 
 
 class CopyRows(Rows):
-    """Rows in one buffer.
+    """Rows in one buffer, decoded in blocks that fit a processor's cache.
 
     Args:
         data: rows and padding after them.
@@ -54,12 +56,24 @@ class CopyRows(Rows):
         self._start = start
         self._end = end
         self._wire = wire
-        self.nbytes = int(end[-1]) if len(end) else 0
+        self.nbytes = int(end[-1] - start[0]) if len(end) else 0
 
     def __len__(self) -> int:
         return len(self._start)
 
     def columns(self, fields: Sequence[pa.Field]) -> Iterator[Column]:
+        rows = min(_BLOCK_MAX_ROWS, max(_BLOCK_MIN_ROWS, _BLOCK_BYTES * len(self) // max(1, self.nbytes)))
+        starts = range(0, max(1, len(self)), rows)
+        blocks = [list(self._part(start, start + rows)._block(fields)) for start in starts]
+        for parts in zip(*blocks, strict=True):
+            problems = {
+                start + row: problem
+                for start, (_, found) in zip(starts, parts, strict=True)
+                for row, problem in found.items()
+            }
+            yield parts[0][0] if len(parts) == 1 else pa.concat_arrays([array for array, _ in parts]), problems
+
+    def _block(self, fields: Sequence[pa.Field]) -> Iterator[Column]:
         decoders = [decoder(column.oid, field.type) for column, field in zip(self._wire, fields, strict=True)]
         widths = [each.width if each is not None else None for each in decoders]
         parts = cells(self._data, self._start, self._end, widths)
@@ -86,7 +100,10 @@ class CopyRows(Rows):
         return values
 
     def head(self, count: int) -> CopyRows:
-        return CopyRows(self._data, self._start[:count], self._end[:count], self._wire)
+        return self._part(0, count)
+
+    def _part(self, start: int, end: int) -> CopyRows:
+        return CopyRows(self._data, self._start[start:end], self._end[start:end], self._wire)
 
 
 def _loaded(found: Cells, wire: WireColumn, rows: Sequence[int]) -> list[Any]:

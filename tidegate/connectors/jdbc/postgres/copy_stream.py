@@ -51,49 +51,62 @@ class CopyStream(Stream):
         self._deadline = deadline
         self._poll = select.poll()
         self._poll.register(self._libpq.socket, select.POLLIN)
-        self._before_first = True
         self._libpq.send_query(statement)
         result = self._result()
         if result is None or result.status != ExecStatus.COPY_OUT:
             raise self._failure(result)
+        self._held = self._after_header()
 
     def read(self, rows: int, nbytes: int) -> CopyRows:
         data = bytearray()
-        ends: list[int] = []
-        ended = ends.append
-        receive = self._libpq.get_copy_data
-        size = 0
-        while size < nbytes and len(ends) < rows and not self.finished:
-            count, message = receive(1)
-            if count > 0:
-                if self._before_first:
-                    message = self._after_header(message)
-                if message == _TRAILER:
-                    continue
-                if len(message):
-                    data += message
-                    size = len(data)
-                    ended(size)
-            elif count == 0:
-                self._wait()
-            else:
-                self._end()
+        sizes: list[int] = []
+        receive, took = self._libpq.get_copy_data, sizes.append
+        if self._held is not None:
+            data += self._held
+            took(len(self._held))
+            self._held = None
+        left = nbytes - len(data)
+        for _ in range(rows - len(sizes) if left > 0 and not self.finished else 0):
+            size, message = receive(1)
+            if size <= len(_TRAILER):
+                found = self._next(size, message)
+                if found is None:
+                    break
+                size, message = len(found), found
+            data += message
+            took(size)
+            left -= size
+            if left <= 0:
+                break
         data += bytes(PADDING)
-        end = np.array(ends, np.int64)
-        start = np.concatenate((np.zeros(min(1, len(end)), np.int64), end[:-1]))
-        return CopyRows(np.frombuffer(data, np.uint8), start, end, self._wire)
+        size_of = np.array(sizes, np.int64)
+        end = np.cumsum(size_of)
+        return CopyRows(np.frombuffer(data, np.uint8), end - size_of, end, self._wire)
 
     def close(self) -> None:
         """Nothing to give back; a COPY that is not finished ends with its connection."""
 
-    def _after_header(self, message: memoryview) -> memoryview:
-        self._before_first = False
-        if message[: len(_SIGNATURE)] != _SIGNATURE:
+    def _after_header(self) -> memoryview | None:
+        """The row in the first message, which begins with the format's header."""
+        message = self._next(*self._libpq.get_copy_data(1))
+        if message is None or message[: len(_SIGNATURE)] != _SIGNATURE:
             raise OperationalError("the server's COPY does not begin with the signature of its binary format")
         # Flags, of which none that matters is defined, and an extension that may be skipped.
         at = len(_SIGNATURE) + _EXTENSION.size
         (extension,) = _EXTENSION.unpack_from(message, at)
-        return message[at + _EXTENSION.size + extension :]
+        rest = message[at + _EXTENSION.size + extension :]
+        return rest if len(rest) > len(_TRAILER) else None
+
+    def _next(self, size: int, message: memoryview) -> memoryview | None:
+        """Waits for a row, given what is none; None at the end."""
+        while size <= len(_TRAILER):
+            if size < 0:
+                self._end()
+                return None
+            if size == 0:
+                self._wait()
+            size, message = self._libpq.get_copy_data(1)
+        return message
 
     def _end(self) -> None:
         result = self._result()

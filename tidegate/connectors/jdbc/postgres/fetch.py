@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from psycopg import ClientCursor
 from psycopg import Connection as DriverConnection
 from psycopg.adapt import Transformer
-from psycopg.errors import FeatureNotSupported, SyntaxError
+from psycopg.errors import FeatureNotSupported, InvalidParameterValue, SyntaxError
 from psycopg.pq import Format
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql import Select
@@ -65,7 +65,7 @@ class PostgresFetch(Fetch):
         if self._copy:
             try:
                 stream = self._copied(driver, query, selected.oids)
-            except (FeatureNotSupported, SyntaxError) as error:
+            except (FeatureNotSupported, InvalidParameterValue, SyntaxError) as error:
                 # The look ran, so it is not the query that the server does not know.
                 log.warning("jdbc.copy_unsupported", database=self.database.name, reason=str(error).splitlines()[0])
                 self._copy = False
