@@ -67,6 +67,10 @@ class SinkTask(ABC):
         """Takes a batch (one topic, one schema, rows of several partitions possible, in offset order within each).
 
         May buffer within a bound; data need not be visible in the target before ``committed``.
+
+        Raises:
+            RetriableError: nothing of the batch was taken; it is put again, within ``errors.retry.timeout``.
+            FatalError: the task goes to FAILED.
         """
 
     def commit_due(self) -> bool:
