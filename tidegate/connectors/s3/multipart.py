@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from tidegate.connectors.s3.client import error_code, s3_errors
-from tidegate.errors import FatalError, TidegateError
+from tidegate.errors import FatalError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -41,13 +41,13 @@ class Prepared:
     rows: int
 
 
+@dataclass(slots=True)
 class _Part:
     """A part on its way: its bytes are kept until S3 has them."""
 
-    def __init__(self, number: int, data: bytes) -> None:
-        self.number = number
-        self.data = data
-        self.etag: Future[str] | None = None
+    number: int
+    data: bytes
+    etag: Future[str]
 
 
 class MultipartFile(io.RawIOBase):
@@ -119,18 +119,11 @@ class MultipartFile(io.RawIOBase):
             RetriableError: S3 is away; parts that did not arrive are sent again the next time.
         """
         for part in self._on_the_way:
-            if part.etag is None:
-                part.etag = self._uploads.submit(self._upload, part)
+            if part.etag.done() and part.etag.exception() is not None:
+                part.etag = self._uploads.submit(self._upload, part.number, part.data)
         while self._on_the_way:
-            part = self._on_the_way[0]
-            assert part.etag is not None
-            try:
-                etag = part.etag.result()
-            except TidegateError:
-                part.etag = None
-                raise
+            self._etags.append(self._on_the_way[0].etag.result())
             self._on_the_way.popleft()
-            self._etags.append(etag)
 
     def prepare(self, rows: int) -> Prepared:
         """Waits until everything is at S3; call :meth:`finish` before.
@@ -149,26 +142,25 @@ class MultipartFile(io.RawIOBase):
         """Drops the upload and its parts."""
         self._buffer.clear()
         # A part that arrives after the abort would stay at S3.
-        wait([part.etag for part in self._on_the_way if part.etag is not None and not part.etag.cancel()])
+        wait([part.etag for part in self._on_the_way if not part.etag.cancel()])
         if self._upload_id is not None:
             abort_upload(self._client, self._bucket, self.key, self._upload_id)
 
     def _send(self, length: int) -> None:
         self._parts += 1
-        part = _Part(self._parts, bytes(self._buffer[:length]))
+        data = bytes(self._buffer[:length])
         del self._buffer[:length]
         self._cut += length
-        part.etag = self._uploads.submit(self._upload, part)
-        self._on_the_way.append(part)
+        self._on_the_way.append(_Part(self._parts, data, self._uploads.submit(self._upload, self._parts, data)))
 
-    def _upload(self, part: _Part) -> str:
+    def _upload(self, number: int, data: bytes) -> str:
         with s3_errors(f"upload s3://{self._bucket}/{self.key}"):
             answer = self._client.upload_part(
                 Bucket=self._bucket,
                 Key=self.key,
                 UploadId=self._created(),
-                PartNumber=part.number,
-                Body=part.data,
+                PartNumber=number,
+                Body=data,
             )
         return answer["ETag"]
 
