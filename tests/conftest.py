@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support.needs_apache_kafka import WITHOUT_KAFKA, start_or_skip
 from tests.support.session_state import make_session_state, remove_session_state
 from tidegate.devstack import (
     ApacheKafka,
-    ComponentMissingError,
     Etcd,
     Postgres,
     SeaweedFS,
     Tansu,
 )
-
-_WITHOUT_KAFKA = pytest.StashKey[str]()
 
 TEST_BUCKET = "tests"
 
@@ -76,13 +73,7 @@ def postgres(state_dir: Path) -> Iterator[Postgres]:
 def apache_kafka(state_dir: Path, pytestconfig: pytest.Config) -> Iterator[ApacheKafka]:
     """A shared Apache Kafka; without Java or Maven the test is skipped, loudly, or fails where CI=true."""
     component = ApacheKafka(state_dir)
-    try:
-        component.start()
-    except ComponentMissingError as error:
-        if os.environ.get("CI", "").lower() == "true":
-            raise
-        pytestconfig.stash[_WITHOUT_KAFKA] = str(error)
-        pytest.skip(str(error))
+    start_or_skip(component.start, pytestconfig)
     try:
         yield component
     finally:
@@ -102,7 +93,7 @@ def broker(request: pytest.FixtureRequest) -> Tansu | ApacheKafka:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say in the summary that what is promised for Apache Kafka was not tested."""
-    reason = config.stash.get(_WITHOUT_KAFKA, None)
+    reason = config.stash.get(WITHOUT_KAFKA, None)
     if reason is not None:
         terminalreporter.section("NOT TESTED ON APACHE KAFKA", sep="!", red=True, bold=True)
         terminalreporter.line(reason, red=True)

@@ -8,4 +8,6 @@ mod avro;
 #[cfg(feature = "python")]
 mod exchange;
 #[cfg(feature = "python")]
+mod kafka;
+#[cfg(feature = "python")]
 mod module;

@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 
-use crate::{avro, exchange};
+use crate::{avro, exchange, kafka};
 
 /// What Python asks of the extension: raised with every change of the interface, so that a stale build is not used.
 const INTERFACE: u32 = 1;
@@ -13,5 +13,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<exchange::Column>()?;
     module.add_class::<avro::AvroDecoder>()?;
     module.add_class::<avro::AvroEncoder>()?;
+    module.add_class::<kafka::KafkaProducer>()?;
+    module.add_class::<kafka::KafkaConsumer>()?;
+    module.add("KafkaClientError", module.py().get_type::<kafka::KafkaClientError>())?;
     Ok(())
 }

@@ -69,8 +69,8 @@ class SinkTask(ABC):
         May buffer within a bound; data need not be visible in the target before ``committed``.
 
         Raises:
-            RetriableError: nothing of the batch was taken; it is put again, within ``errors.retry.timeout``.
-            FatalError: the task goes to FAILED.
+            RetriableError: the system is away. What of the batch was taken does not matter: the task is started anew
+                with backoff and reads from its committed offsets.
         """
 
     def commit_due(self) -> bool:

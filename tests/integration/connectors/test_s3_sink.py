@@ -19,6 +19,7 @@ from tests.conftest import TEST_BUCKET
 from tests.integration.connectors.sink_harness import SinkHarness, consumed, records
 from tests.support.eventually import eventually
 from tidegate.connectors.s3 import S3SinkConnector
+from tidegate.connectors.s3.manifest import read_manifest
 from tidegate.connectors.s3.multipart import complete_upload
 from tidegate.devstack import SeaweedFS
 from tidegate.errors import FatalError, RecordHaltedError, RetriableError
@@ -49,7 +50,9 @@ class Lake:
         return sorted(item["Key"].removeprefix(f"{self.prefix}/") for item in found)
 
     def manifests(self) -> list[str]:
-        return self.files("_tidegate/sink/manifests/")
+        """Those that still promise files."""
+        keys = self.files("_tidegate/sink/manifests/")
+        return [key for key in keys if read_manifest(self.client, TEST_BUCKET, f"{self.prefix}/{key}")]
 
     def uploads(self) -> list[str]:
         found = self.client.list_multipart_uploads(Bucket=TEST_BUCKET, Prefix=f"{self.prefix}/")
@@ -180,6 +183,29 @@ def test_a_zombie_prepares_but_what_it_prepared_is_never_seen(lake: Lake) -> Non
     zombie.task.stop()
     third.task.stop()
     assert lake.ids() == list(range(50))
+
+
+def test_what_a_zombie_prepares_after_its_successor_has_finished_is_never_seen(lake: Lake) -> None:
+    harness = sink(lake)
+    zombie = harness.start(T0)
+    successor = harness.start(T0)
+    successor.put(rows(range(20)))
+    successor.commit(closing=True)
+    successor.put(rows(range(20, 50)))
+    successor.commit(closing=True)
+    # Under the offset that is committed, but cut otherwise.
+    zombie.put(rows(range(50)))
+    zombie.prepare(closing=True)
+    harness.start(T0)
+    assert lake.ids() == list(range(50))
+
+
+def test_manifests_do_not_pile_up(lake: Lake) -> None:
+    run = sink(lake).start(T0)
+    for start in range(0, 50, 10):
+        run.put(rows(range(start, start + 10)))
+        run.commit(closing=True)
+    assert len(lake.files("_tidegate/sink/manifests/")) == 1
 
 
 def test_a_late_holder_does_not_touch_its_successors_files(lake: Lake) -> None:

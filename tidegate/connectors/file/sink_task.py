@@ -63,8 +63,9 @@ class FileSinkTask(SinkTask):
         self._file.truncate(entry.length)
         if entry is not self._journal.entries[-1]:
             self._journal.cut_to(entry)
-        self._offsets = dict(entry.offsets)
-        return {where: entry.offsets[where] for where in committed if where in entry.offsets}
+        # A committed offset beyond the file's own was altered by the user: what lies between is to be left out.
+        self._offsets = {where: max(offset, self._committed.get(where) or 0) for where, offset in entry.offsets.items()}
+        return {where: self._offsets[where] for where in committed if where in self._offsets}
 
     def put(self, batch: Batch) -> None:
         assert self._file is not None

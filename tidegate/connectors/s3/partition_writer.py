@@ -44,10 +44,12 @@ class PartitionWriter:
         open_file: opens a file.
         rotation: when files are full.
         position: the offset committed last; -1 if none.
+        manifest: key of that commit's manifest; None if it has none.
     """
 
-    def __init__(self, open_file: OpenFile, rotation: Rotation, position: int) -> None:
+    def __init__(self, open_file: OpenFile, rotation: Rotation, position: int, manifest: str | None = None) -> None:
         self.position = position
+        self.manifest = manifest
         self.prepared: Commit | None = None
         """Prepared, but not known to be committed."""
         self._open_file = open_file
@@ -142,6 +144,7 @@ class PartitionWriter:
         """Notes that what was prepared is visible."""
         if self.prepared is not None:
             self.position = self.prepared.offset
+            self.manifest = self.prepared.manifest
             self.prepared = None
 
     def _close(self, directory: str) -> None:

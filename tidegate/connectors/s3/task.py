@@ -46,7 +46,7 @@ class S3SinkTask(SinkTask):
 
     ``put`` writes rows into multipart uploads, whose parts are sent meanwhile. ``pre_commit`` sends the rest of those
     that are due and a manifest named by the offset that will be committed. ``committed`` completes the uploads, which
-    makes the files visible, and deletes the manifest. ``open`` does the same for a holder that died in between.
+    makes the files visible, and empties the manifest. ``open`` does the same for a holder that died in between.
     """
 
     _client: S3Client
@@ -77,16 +77,15 @@ class S3SinkTask(SinkTask):
     def open(self, committed: Mapping[TopicPartition, SinkOffset | None]) -> Mapping[TopicPartition, int]:
         for where, offset in committed.items():
             position = None if offset is None else offset.offset
-            self._recovery.recover(where, position)
             self._writers[where] = PartitionWriter(
                 partial(self._open_file, where),
                 self._rotation,
                 -1 if position is None else position,
+                self._recovery.recover(where, position),
             )
         return {}
 
     def put(self, batch: Batch) -> None:
-        # All that can fail comes before the first row is taken: a batch that is put again must not be there already.
         self._bound_memory()
         faults, groups_ = self._examine(batch)
         for row in sorted(faults):
@@ -129,7 +128,10 @@ class S3SinkTask(SinkTask):
             commit = writer.prepared
             if commit is not None and commit.offset == offset.offset:
                 self._run(lambda file: complete_upload(self._client, self._bucket, file), commit.files)
-                delete_object(self._client, self._bucket, commit.manifest)
+                if commit.files:
+                    write_manifest(self._client, self._bucket, commit.manifest, ())
+                if writer.manifest is not None:
+                    delete_object(self._client, self._bucket, writer.manifest)
                 writer.set_committed()
 
     def stop(self) -> None:

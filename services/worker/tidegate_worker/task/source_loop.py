@@ -15,9 +15,9 @@ from tidegate_worker.task.control import Control
 from tidegate_worker.task.halted import HaltPolicy
 from tidegate_worker.task.launch import Entered, Stats
 from tidegate_worker.task.patience import Patience
+from tidegate_worker.task.pipeline_stage import PipelineStage
 from tidegate_worker.task.source_encoding import EncodedBatch, EncodedPoll, SourceEncoder
 from tidegate_worker.task.source_polls import Mark, Polled, SourcePolls, SourceTaskContext
-from tidegate_worker.task.stage import Stage
 
 _trace = tracer(__name__)
 
@@ -102,8 +102,8 @@ class SourceLoop:
                 stage.close(_CLOSE_DEADLINE)
         control.report(self._stats, now=True)
 
-    def _stages(self, polls: SourcePolls) -> tuple[Stage[Polled], Stage[EncodedPoll]]:
-        polled: Stage[Polled] = Stage(
+    def _stages(self, polls: SourcePolls) -> tuple[PipelineStage[Polled], PipelineStage[EncodedPoll]]:
+        polled: PipelineStage[Polled] = PipelineStage(
             "poll",
             lambda stage: polls.polls(stage.beat),
             lambda each: each.bytes,
@@ -114,7 +114,7 @@ class SourceLoop:
         def encoder(beat: Callable[[], None]) -> SourceEncoder:
             return SourceEncoder(*self._converters, self._policy, self._patience.of_stage(beat))
 
-        encoded: Stage[EncodedPoll] = Stage(
+        encoded: PipelineStage[EncodedPoll] = PipelineStage(
             "encode",
             lambda stage: encoder(stage.beat).encode(polled.items(stage.beat)),
             lambda each: each.bytes,
@@ -123,7 +123,7 @@ class SourceLoop:
         )
         return polled, encoded
 
-    def _write_all(self, encoded: Stage[EncodedPoll], polls: SourcePolls) -> None:
+    def _write_all(self, encoded: PipelineStage[EncodedPoll], polls: SourcePolls) -> None:
         control = self._control
         while not encoded.finished:
             control.beat()
@@ -141,7 +141,7 @@ class SourceLoop:
                 polls.settle()
 
     @staticmethod
-    def _take(encoded: Stage[EncodedPoll]) -> tuple[Sequence[EncodedPoll], Mark]:
+    def _take(encoded: PipelineStage[EncodedPoll]) -> tuple[Sequence[EncodedPoll], Mark]:
         """What one transaction shall hold, and the mark that ends it."""
         ready: list[EncodedPoll] = []
         records = size = 0
@@ -181,12 +181,11 @@ class SourceLoop:
         self._records_in += sum(each.records for each in ready)
         self._records_out += sum(len(batch.batch) - len(batch.halted) for batch in batches)
         self._halted += len(halted)
-        self._bytes += sum(each.bytes for each in ready)
         self._commits += 1
 
     def _produce(self, ready: EncodedBatch) -> None:
         records = ready.batch.records
-        self._producer.produce_batch(
+        self._bytes += self._producer.produce_batch(
             ready.batch.topic,
             ready.values,
             ready.keys,

@@ -11,7 +11,7 @@ from typing import Any
 
 from tidegate.kafka.source_offsets import partition_key
 from tidegate.records.envelope import SourceBatch
-from tidegate.records.faults import Stage as RecordStage
+from tidegate.records.faults import Stage
 from tidegate.sdk.config_def import Config
 from tidegate.sdk.source import SourceTask
 from tidegate_worker.task.control import Control
@@ -74,7 +74,7 @@ class SourceTaskContext:
 
     def halt(self, topic: str, raw: bytes, message: str, exception: str = "DataException") -> None:
         """Halts one piece of input."""
-        record = HaltedRecord(topic, None, raw, [], RecordStage.TASK_POLL, exception, message)
+        record = HaltedRecord(topic, None, raw, [], Stage.TASK_POLL, exception, message)
         self._policy.admit(record)
         self.halted.append(record)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 
 import pytest
-from tidegate_worker.task.stage import Stage
+from tidegate_worker.task.pipeline_stage import PipelineStage
 
 from tests.support.eventually import eventually
 
@@ -17,9 +17,11 @@ DEADLINE = 10.0
 
 @contextmanager
 def running(
-    items: Callable[[Stage[int]], Generator[int]], *, most_bytes: int = 100, most_items: int = 100
-) -> Iterator[Stage[int]]:
-    stage: Stage[int] = Stage("test", items, lambda item: item, most_bytes=most_bytes, most_items=most_items)
+    items: Callable[[PipelineStage[int]], Generator[int]], *, most_bytes: int = 100, most_items: int = 100
+) -> Iterator[PipelineStage[int]]:
+    stage: PipelineStage[int] = PipelineStage(
+        "test", items, lambda item: item, most_bytes=most_bytes, most_items=most_items
+    )
     stage.start()
     try:
         yield stage
@@ -28,7 +30,7 @@ def running(
 
 
 def test_everything_comes_in_order_and_then_the_end() -> None:
-    def items(stage: Stage[int]) -> Generator[int]:
+    def items(stage: PipelineStage[int]) -> Generator[int]:
         yield from range(50)
 
     with running(items, most_items=3) as stage:
@@ -39,7 +41,7 @@ def test_everything_comes_in_order_and_then_the_end() -> None:
 def test_it_stands_still_when_enough_waits_and_counts_as_alive_meanwhile() -> None:
     given: list[int] = []
 
-    def items(stage: Stage[int]) -> Generator[int]:
+    def items(stage: PipelineStage[int]) -> Generator[int]:
         for item in (40, 40, 40, 500, 1):
             given.append(item)
             yield item
@@ -52,7 +54,7 @@ def test_it_stands_still_when_enough_waits_and_counts_as_alive_meanwhile() -> No
 
 
 def test_what_ended_it_is_raised_after_what_came_before() -> None:
-    def items(stage: Stage[int]) -> Generator[int]:
+    def items(stage: PipelineStage[int]) -> Generator[int]:
         yield 1
         yield 2
         raise ValueError("broken")
@@ -69,7 +71,7 @@ def test_what_ended_it_is_raised_after_what_came_before() -> None:
 def test_nothing_within_the_time_is_none() -> None:
     release = threading.Event()
 
-    def items(stage: Stage[int]) -> Generator[int]:
+    def items(stage: PipelineStage[int]) -> Generator[int]:
         release.wait(DEADLINE)
         yield 1
 
@@ -82,7 +84,7 @@ def test_nothing_within_the_time_is_none() -> None:
 def test_closing_ends_it_and_its_cleaning_up_runs_in_its_thread() -> None:
     closed_in: list[str] = []
 
-    def items(stage: Stage[int]) -> Generator[int]:
+    def items(stage: PipelineStage[int]) -> Generator[int]:
         try:
             while True:
                 yield 60
@@ -97,7 +99,7 @@ def test_closing_ends_it_and_its_cleaning_up_runs_in_its_thread() -> None:
 def test_a_stuck_stage_shows_no_sign_of_life() -> None:
     release = threading.Event()
 
-    def items(stage: Stage[int]) -> Generator[int]:
+    def items(stage: PipelineStage[int]) -> Generator[int]:
         stage.beat()
         release.wait(DEADLINE)
         yield 1

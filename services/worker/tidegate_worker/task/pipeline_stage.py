@@ -14,7 +14,7 @@ T = TypeVar("T")
 _BEAT_INTERVAL = 0.5
 
 
-class Stage(Generic[T]):
+class PipelineStage(Generic[T]):
     """Runs an iterator in a thread and keeps what it gives until it is taken, in order.
 
     What the iterator raises is raised to the taker, after everything that came before it has been taken. The iterator
@@ -31,7 +31,7 @@ class Stage(Generic[T]):
     def __init__(
         self,
         name: str,
-        make: Callable[[Stage[T]], Generator[T]],
+        make: Callable[[PipelineStage[T]], Generator[T]],
         weigh: Callable[[T], int],
         *,
         most_bytes: int,
