@@ -33,6 +33,15 @@ class AvroEncoder:
             TypeError: the column is not of the type that the plan is for.
         """
 
+def read_json(data: Any, kind: Any | None) -> tuple[Column, Sequence[int]] | None:
+    """JSON objects as a struct column, and the rows left to the caller; None leaves all.
+
+    Without a type all objects have the same members of plain types, in the same order.
+    """
+
+def write_json(column: Any, connect: bool, before: bytes, after: bytes) -> Column | None:
+    """A JSON text a row between two others, null for null; None leaves all to the caller."""
+
 class KafkaClientError(Exception):
     """What librdkafka reports: code, text, fatal, retriable, whether the transaction must be aborted."""
 

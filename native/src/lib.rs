@@ -7,6 +7,9 @@
 mod avro;
 #[cfg(feature = "python")]
 mod exchange;
+mod fault;
+mod growing;
+mod json;
 #[cfg(feature = "python")]
 mod kafka;
 #[cfg(feature = "python")]

@@ -13,6 +13,7 @@ from tidegate.records.avro_row_reader import DAY
 from tidegate.records.avro_schema import AvroType
 from tidegate.records.avro_to_arrow import arrow_type, union_fields
 from tidegate.records.codec import ColumnDecoder, ColumnEncoder, DatumFault, DecodedColumn, EncodedColumn
+from tidegate.records.columnar_decoder import ColumnarDecoder
 from tidegate.records.columnar_encoder import ColumnarEncoder
 from tidegate.records.native_plan import NoPlanError, encoding_plan
 
@@ -44,6 +45,9 @@ class NativeCodec:
 
     def decoder(self, schema: AvroType) -> ColumnDecoder:
         """See the protocol."""
+        if "\0" in str(arrow_type(schema)):
+            # Arrow's C interface, by which the type goes to the extension, ends a name at a zero.
+            return ColumnarDecoder(schema)
         return _NativeDecoder(self._extension.AvroDecoder(native_type(schema)))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from tidegate.errors import FatalError
+from tidegate.records.json_columns import JsonColumns, read_declared
 
 _MAX_SHAPES = 32
 _UNTYPED = pa.null()
@@ -51,6 +52,28 @@ class Shape:
         typed = ((name, prune(found.type), found.required) for name, found in self.fields.items())
         return pa.struct([pa.field(name, type_, nullable=not required) for name, type_, required in typed if type_])
 
+    def read_json(self, texts: pa.Array) -> JsonColumns | None:
+        """JSON objects that fit the shape as it is.
+
+        Args:
+            texts: binary array.
+
+        Returns:
+            Columns of :meth:`struct` and the rows that do not fit; None if all have to be looked at one by one.
+        """
+        struct = self.struct()
+        typed = set(struct.names)
+        if any(name in typed and prune(found.type) != found.type for name, found in self.fields.items()):
+            return None
+        kinds = [pa.field(name, found.type, nullable=not found.required) for name, found in self.fields.items()]
+        read = read_declared(texts, pa.struct(kinds))
+        if read is None or struct == read.values.type:
+            return read
+        columns = [read.values.field(name) for name in struct.names]
+        if not columns:
+            return None
+        return JsonColumns(pa.StructArray.from_arrays(columns, fields=list(struct)), read.left)
+
 
 class RowShapes:
     """Groups rows by shape and makes columns of them.
@@ -73,6 +96,10 @@ class RowShapes:
             [[name, _type_to_json(found.type), int(found.required)] for name, found in shape.fields.items()]
             for shape in self._shapes
         ]
+
+    def sole(self) -> Shape | None:
+        """The one shape, if there is just one: rows that fit it as it is leave it so."""
+        return self._shapes[0] if len(self._shapes) == 1 else None
 
     def columns(self, rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, pa.StructArray]]:
         """Runs of consecutive rows of one shape.

@@ -179,8 +179,9 @@ def _parsed(value: Any) -> datetime.datetime:
     if isinstance(value, datetime.date):
         return datetime.datetime(value.year, value.month, value.day)  # noqa: DTZ001 - a date has no time zone
     if isinstance(value, str):
-        return datetime.datetime.fromisoformat(value)
-    raise ValueError(f"{value!r} is not a date and time")
+        with contextlib.suppress(ValueError):
+            return datetime.datetime.fromisoformat(value)
+    raise ValueError(f"{value!r} is not a point in time of the years 1 to 9999")
 
 
 def _instant(value: Any) -> datetime.datetime:
@@ -198,7 +199,9 @@ def _date(value: Any) -> datetime.date:
 
 
 def _time(value: Any) -> datetime.time:
-    moment = datetime.time.fromisoformat(value) if isinstance(value, str) else value
-    if not isinstance(moment, datetime.time):
-        raise ValueError(f"{value!r} is not a time of day")
-    return moment.replace(tzinfo=None)
+    if isinstance(value, datetime.time):
+        return value.replace(tzinfo=None)
+    if isinstance(value, str) and not value.startswith("24"):
+        with contextlib.suppress(ValueError):
+            return datetime.time.fromisoformat(value).replace(tzinfo=None)
+    raise ValueError(f"{value!r} is not a time of day before 24:00:00")
