@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.systems.maven import DEBEZIUM, ICEBERG, KAFKA
+from tidegate import native
 from tidegate.devstack.errors import ComponentMissingError
 from tidegate.devstack.java import find_java
 
@@ -23,6 +24,7 @@ def machine() -> dict[str, str]:
         "kernel": platform.release(),
         "Python": platform.python_version(),
         "Java": _java(),
+        "native extension": "yes" if native.extension else f"no: {native.missing_because}",
         "load before": f"{os.getloadavg()[0]:.1f}",
         "Kafka and Connect": KAFKA,
         "Debezium": DEBEZIUM,

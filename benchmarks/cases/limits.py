@@ -25,7 +25,11 @@ from benchmarks.systems.tidegate import Tidegate
 from tidegate.connectors.file import FileSourceTask
 from tidegate.converters.avro import AvroConverter
 from tidegate.converters.json import JsonConverter
+from tidegate.kafka.outgoing import OutgoingRecords
 from tidegate.kafka.properties import consumer_properties, producer_properties
+from tidegate.kafka.record_consumer import record_consumer
+from tidegate.kafka.record_producer import record_producer
+from tidegate.records.envelope import TopicPartition as Place
 from tidegate.registry_client import RegistryClient
 from tidegate.sdk.connector_config import parse
 from tidegate.sdk.plugins import Plugins
@@ -77,8 +81,10 @@ def _parts(stage: Stage, registry: RegistryClient, data: str, rows: pa.Table) ->
     file = str(json_file(data, rows.num_rows))
     kafka = {"bootstrap.servers": stage.bootstrap_servers}
     return {
-        "librdkafka produce": lambda: _produce(kafka, values),
-        "librdkafka consume": lambda: _consume(kafka, len(values)),
+        "confluent-kafka produce": lambda: _produce(kafka, values),
+        "confluent-kafka consume": lambda: _consume(kafka, len(values)),
+        "librdkafka produce, whole columns": lambda: _produce_columns(kafka, encoded),
+        "librdkafka consume, whole columns": lambda: _consume_columns(kafka, len(values)),
         "Avro encode": lambda: sum(len(avro.encode("limits", column, field).data) for column in structs),
         "Avro decode": lambda: sum(len(run.values) for chunk in encoded for run in avro.decode("limits", chunk).runs),
         "JSON lines to columns": lambda: _read_lines(file, rows.num_rows),
@@ -105,6 +111,35 @@ def _consume(kafka: dict[str, str], count: int) -> int:
         seen = 0
         while seen < count:
             seen += sum(1 for message in consumer.consume(_BATCH, 0.5) if message.value())
+        return seen
+    finally:
+        consumer.close()
+
+
+def _produce_columns(kafka: dict[str, str], columns: list[pa.Array]) -> int:
+    producer = record_producer(producer_properties(kafka, "bench-limits", {}))
+    try:
+        producer.init_transactions(_FLUSH_SECONDS)
+        for values in columns:
+            producer.begin_transaction()
+            start = 0
+            while start < len(values):
+                start, _ = producer.queue(OutgoingRecords("limits-out", values), start)
+                if start < len(values):
+                    producer.poll(0.05)
+            producer.commit_transaction(_FLUSH_SECONDS)
+    finally:
+        producer.close()
+    return sum(map(len, columns))
+
+
+def _consume_columns(kafka: dict[str, str], count: int) -> int:
+    consumer = record_consumer(kafka, "bench-limits", {})
+    try:
+        consumer.assign({Place("limits", each): OFFSET_BEGINNING for each in range(PARTITIONS)})
+        seen = 0
+        while seen < count:
+            seen += sum(len(batch) for batch in consumer.consume(_BATCH, 0.5).batches)
         return seen
     finally:
         consumer.close()

@@ -146,6 +146,8 @@ def _engine(url: URL, connect_timeout_ms: int, statement_timeout_ms: int) -> Eng
             arguments = {
                 "connect_timeout": max(2, seconds),
                 "options": f"-c statement_timeout={statement_timeout_ms} -c timezone=UTC",
+                # What the database stores in another encoding, its server converts.
+                "client_encoding": "utf8",
                 "keepalives_idle": 10,
                 "keepalives_interval": 5,
                 "keepalives_count": 3,
@@ -190,6 +192,3 @@ def _reading_postgres(connection: Any, _record: Any) -> None:
     from tidegate.connectors.jdbc.postgres.loaders import register
 
     register(connection)
-    # The server converts from what it stores; from SQL_ASCII, which is bytes of unknown meaning, it can not.
-    if connection.info.parameter_status("server_encoding") not in ("UTF8", "SQL_ASCII"):
-        connection.execute("SET client_encoding TO 'UTF8'")

@@ -118,4 +118,9 @@ class JdbcSourceTask(SourceTask):
 
 
 def _raw(columns: Columns, row: Sequence[Any]) -> bytes:
-    return orjson.dumps(dict(zip((field.name for field in columns.fields), row, strict=True)), default=str)
+    values = dict(zip((field.name for field in columns.fields), row, strict=True))
+    try:
+        return orjson.dumps(values, default=str)
+    except TypeError:
+        # Of integers over 64 bits and times with a zone it makes nothing.
+        return orjson.dumps({name: None if value is None else str(value) for name, value in values.items()})

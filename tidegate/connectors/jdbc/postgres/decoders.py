@@ -107,15 +107,7 @@ def _binary(cells: Cells) -> Decoded:
 
 
 def _text(cells: Cells, *, skip: int = 0) -> Decoded:
-    found = _taken(cells, skip=skip)
-    try:
-        return found.cast(pa.string()), None
-    except pa.ArrowInvalid:
-        # A database of encoding SQL_ASCII takes any bytes for text.
-        doubtful = [value is not None and not value.isascii() for value in found.to_pylist()]
-        odd = np.array(doubtful, np.bool_)
-        clean = pa.array([None if bad else value for value, bad in zip(found.to_pylist(), doubtful, strict=True)])
-        return clean.cast(pa.string()), odd
+    return _taken(cells, skip=skip).cast(pa.string()), None
 
 
 _HEX = np.frombuffer(b"".join(b"%02x" % byte for byte in range(256)), np.uint8).reshape(256, 2)
