@@ -48,7 +48,9 @@ class ConfluentConsumer:
         """See the protocol."""
         by_topic: dict[str, list[Message]] = {}
         errors = []
-        for message in self._consumer.consume(most, timeout):
+        # The client waits until all are there, or the time is over: so only the first one is waited for.
+        first = self._consumer.consume(1, timeout)
+        for message in (*first, *(self._consumer.consume(most - 1, 0) if first and most > 1 else ())):
             error = message.error()
             if error is not None:
                 errors.append(error)

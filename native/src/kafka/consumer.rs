@@ -1,5 +1,6 @@
 //! A consumer of whole columns, with partitions that its owner plans.
 
+use std::ffi::c_int;
 use std::sync::Mutex;
 
 use pyo3::exceptions::PyValueError;
@@ -117,13 +118,22 @@ impl KafkaConsumer {
 }
 
 impl Handle {
+    fn fill(&self, room: &mut [*mut Message], timeout: c_int) -> usize {
+        // SAFETY: the queue is valid and the room is for so many messages.
+        let count =
+            unsafe { (self.client.functions.consume_batch_queue)(self.queue, timeout, room.as_mut_ptr(), room.len()) };
+        usize::try_from(count).unwrap_or(0)
+    }
+
     fn consume(&self, most: usize, seconds: f64) -> (Vec<TopicColumns>, Vec<Problem>) {
         let functions = self.client.functions;
         let mut messages: Vec<*mut Message> = vec![std::ptr::null_mut(); most];
-        // SAFETY: the queue is valid and the room is for so many messages.
-        let count =
-            unsafe { (functions.consume_batch_queue)(self.queue, milliseconds(seconds), messages.as_mut_ptr(), most) };
-        messages.truncate(usize::try_from(count).unwrap_or(0));
+        // librdkafka waits until all the room is filled, or the time is over: so only the first message is waited for.
+        let mut count = self.fill(&mut messages[..most.min(1)], milliseconds(seconds));
+        if count > 0 {
+            count += self.fill(&mut messages[1..], 0);
+        }
+        messages.truncate(count);
         let mut topics: Vec<TopicColumns> = Vec::new();
         let mut problems = Vec::new();
         for pointer in &messages {

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pyarrow.compute as pc
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, KafkaError, KafkaException
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, KafkaException
 
 from tidegate.converters.base import Converter
-from tidegate.errors import FatalError, RecordHaltedError
+from tidegate.errors import RecordHaltedError
 from tidegate.kafka.errors import kafka_error
 from tidegate.kafka.record_consumer import record_consumer
 from tidegate.kafka.topics import TopicAdmin
@@ -25,17 +25,20 @@ from tidegate.sdk.partitions import owned_by
 from tidegate.sdk.sink import SinkTask
 from tidegate.telemetry.logging import get_logger
 from tidegate.telemetry.tracing import extract_headers, tracer
-from tidegate_worker.task.consumed import decode
 from tidegate_worker.task.control import Control
 from tidegate_worker.task.halted import HaltedRecord, HaltPolicy, halted_error
 from tidegate_worker.task.launch import Entered, Stats
 from tidegate_worker.task.patience import Patience
+from tidegate_worker.task.pipeline_stage import PipelineStage
+from tidegate_worker.task.sink_reading import Read, SinkReader
 
 log = get_logger(__name__)
 _trace = tracer(__name__)
 
-_MOST_MESSAGES = 10_000
-_CONSUME_WAIT = 0.5
+_TAKE_WAIT = 0.5
+_AHEAD_ITEMS = 8
+_AHEAD_BYTES = 32 * 1024 * 1024
+_CLOSE_DEADLINE = 5.0
 _DEADLINE = 30.0
 _MISSING_TOPIC_REFRESH = 1.0
 _MOST_PENDING = 10_000
@@ -92,6 +95,8 @@ def halted_message(raw: Batch, row: int, stage: Stage, exception: str, reason: s
 class SinkLoop:
     """Runs one sink task until told to stop.
 
+    Two stages overlap: one consumes and decodes, this one puts and commits.
+
     Args:
         task: the plugin's task.
         config: its configuration, secrets resolved.
@@ -133,13 +138,13 @@ class SinkLoop:
         self._control = control
         self._producer = producer
         self._topics = topics
-        self._converters = (key_converter, value_converter)
         self._patience = patience
         self._policy = HaltPolicy(config, connector, number)
         self._context = SinkTaskContext(connector, number, epoch, control.stopping, self._policy)
         overrides = config.with_prefix("consumer.override.")
         self._from_end = overrides.get("auto.offset.reset") == "latest"
         self._consumer = record_consumer(kafka, sink_group(connector), overrides)
+        self._reader = SinkReader(self._consumer, key_converter, value_converter, patience)
         self._topic_missing = False
         self._positions: dict[TopicPartition, int] = {}
         self._committed: dict[TopicPartition, int] = {}
@@ -158,9 +163,12 @@ class SinkLoop:
         self._policy.prepare(self._topics)
         flush_interval = self._config["offset.flush.interval.ms"] / 1000
         refresh_interval = self._config["topic.metadata.refresh.interval.ms"] / 1000
+        reads = self._reading()
         try:
             self._task.start(self._config, self._context)
             self._assign_new()
+            control.depends_on(reads.last_sign)
+            reads.start()
             refreshed = flushed = time.monotonic()
             control.send(Entered("RUNNING"))
             while not control.stopping.is_set():
@@ -169,7 +177,9 @@ class SinkLoop:
                     self._commit(closing=True)
                     control.rest()
                     continue
-                self._round()
+                read = reads.take(_TAKE_WAIT)
+                if read is not None:
+                    self._take(read)
                 now = time.monotonic()
                 if self._crowded():
                     self._commit(closing=True)
@@ -179,12 +189,23 @@ class SinkLoop:
                 if now - refreshed >= (_MISSING_TOPIC_REFRESH if self._topic_missing else refresh_interval):
                     self._assign_new()
                     refreshed = now
-                control.report(self._stats())
+                control.report(self._stats)
             self._commit(closing=True)
-            control.report(self._stats(), now=True)
+            control.report(self._stats, now=True)
         finally:
+            self._reader.abandon()
+            reads.close(_CLOSE_DEADLINE)
             self._task.stop()
             self._consumer.close()
+
+    def _reading(self) -> PipelineStage[Read]:
+        return PipelineStage(
+            "read",
+            lambda stage: self._reader.reads(stage.beat),
+            lambda read: read.bytes,
+            most_bytes=_AHEAD_BYTES,
+            most_items=_AHEAD_ITEMS,
+        )
 
     def _assign_new(self) -> None:
         """Takes up partitions that belong to this task and are not read yet."""
@@ -226,39 +247,16 @@ class SinkLoop:
         except KafkaException as error:
             raise kafka_error(error, f"reading the offsets of {sink_group(self._connector)}") from error
 
-    def _round(self) -> None:
-        try:
-            consumed = self._consumer.consume(_MOST_MESSAGES, _CONSUME_WAIT)
-        except KafkaException as error:
-            raise kafka_error(error, "consuming") from error
-        for failure in consumed.errors:
-            self._consume_error(failure)
-        if not consumed.batches:
-            return
-        with _trace.start_as_current_span("sink.put", context=extract_headers(_first_headers(consumed.batches[0]))):
-            for raw in consumed.batches:
-                self._take(raw)
-
-    def _consume_error(self, error: KafkaError) -> None:
-        if error.code() == KafkaError._AUTO_OFFSET_RESET or error.code() == KafkaError.OFFSET_OUT_OF_RANGE:
-            raise FatalError(
-                f"Kafka: an offset of {sink_group(self._connector)} is no longer in its topic: {error.str()}.",
-                remedy="Records were deleted before they were read. Stop the connector and alter its offsets to go on.",
-            )
-        if error.fatal() or not error.retriable():
-            raise kafka_error(error, "consuming")
-
-    def _take(self, raw: Batch) -> None:
-        key_converter, value_converter = self._converters
-        runs = self._patience.call(lambda: decode(raw, key_converter, value_converter))
-        for run in runs:
-            part = raw.slice(run.rows[0], len(run.rows))
-            if run.batch is None:
-                self._halt_undecodable(part, run.fault)
-            else:
-                self._put(run.batch, part)
-            self._advance(part)
-            self._control.beat()
+    def _take(self, read: Read) -> None:
+        with _trace.start_as_current_span("sink.put", context=extract_headers(_first_headers(read.raw))):
+            for run in read.runs:
+                part = read.raw.slice(run.rows[0], len(run.rows))
+                if run.batch is None:
+                    self._halt_undecodable(part, run.fault)
+                else:
+                    self._put(run.batch, part)
+                self._advance(part)
+                self._control.beat()
 
     def _halt_undecodable(self, raw: Batch, fault: RecordFault | None) -> None:
         reason = fault or RecordFault(0, Stage.VALUE_CONVERTER, "DataException", "the record can not be decoded")
