@@ -120,7 +120,7 @@ class RowShapes:
             end = start + 1
             while end < len(rows) and self._assign(rows[end]) == current:
                 end += 1
-            yield start, pa.array(rows[start:end], type=self._shapes[current].struct())
+            yield start, _column(rows[start:end], self._shapes[current].struct())
             start = end
 
     def _exact(self, rows: Sequence[Mapping[str, Any]]) -> pa.StructArray | None:
@@ -225,6 +225,24 @@ def prune(type_: pa.DataType) -> pa.DataType | None:
         kept = [(name, child) for name, child in children if child is not None]
         return pa.struct(kept) if kept else None
     return type_
+
+
+def _column(rows: Sequence[Any], type_: pa.DataType) -> pa.Array:
+    try:
+        return pa.array(rows, type=type_)
+    except pa.ArrowInvalid:
+        # An integer that no double is exactly is rounded in a column of doubles, as JSON's numbers are.
+        return pa.array([_rounded(row, type_) for row in rows], type=type_)
+
+
+def _rounded(value: Any, type_: pa.DataType) -> Any:
+    if isinstance(value, int) and pa.types.is_float64(type_):
+        return float(value)
+    if isinstance(value, Mapping) and pa.types.is_struct(type_):
+        return {child.name: _rounded(value[child.name], child.type) for child in type_ if child.name in value}
+    if isinstance(value, (list, tuple)) and pa.types.is_list(type_):
+        return [_rounded(item, type_.value_type) for item in value]
+    return value
 
 
 def _join(shape: Shape, types: Mapping[str, pa.DataType]) -> Shape | None:
