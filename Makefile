@@ -7,7 +7,7 @@ ARGS ?=
 INSTALLED := $(VENV)/.installed
 NATIVE := $(VENV)/.native
 CARGO := $(shell command -v cargo)
-IN_NATIVE := cd native && PYO3_BUILD_EXTENSION_MODULE=1 PYO3_PYTHON=$(abspath $(BIN))/python cargo
+IN_NATIVE := cd native && PYO3_BUILD_EXTENSION_MODULE=1 PYO3_NO_PYTHON=1 cargo
 
 .PHONY: help install native demo dev bench test lint format docs lock clean
 

@@ -96,7 +96,8 @@ def _cargo_build(crate: Path, module: Path) -> str:
         **os.environ,
         "CARGO_TARGET_DIR": str(target),
         "PYO3_BUILD_EXTENSION_MODULE": "1",
-        "PYO3_PYTHON": sys.executable,
+        # The stable ABI needs no interpreter to look at, and none that changes makes cargo build anew.
+        "PYO3_NO_PYTHON": "1",
     }
     # From within the crate, for cargo looks for its configuration from the working directory upwards.
     done = subprocess.run([cargo, "build", "--release", "--locked"], cwd=crate, env=environment, check=False)  # noqa: S603
@@ -117,9 +118,11 @@ class TidegateBuildHook(BuildHookInterface):  # type: ignore[misc, type-arg, unu
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         generate_stubs(Path(self.root))
-        if build_extension(Path(self.root)) is not None and self.target_name == "wheel" and version == "standard":
+        module = build_extension(Path(self.root))
+        if module is not None and version == "standard":
             from packaging.tags import sys_tags
 
+            build_data["artifacts"].append(f"/{module.relative_to(self.root)}")
             build_data["pure_python"] = False
             build_data["tag"] = f"cp311-abi3-{next(sys_tags()).platform}"
 

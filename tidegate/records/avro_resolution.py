@@ -60,18 +60,19 @@ class _ResolvingDecoder:
     def decode(self, data: pa.Array, skip: int = 0) -> DecodedColumn:
         """See the protocol."""
         decoded = self._decoder.decode(data, skip)
-        # A message that is null is no datum: no rule of a schema is about it.
-        given = decoded.rows if not data.null_count else decoded.rows.filter(data.is_valid().take(decoded.rows))
-        here = pc.is_in(decoded.rows, value_set=given)
-        values, faults = self._step(decoded.values.filter(here))
-        values = scatter(values, here)
+        if data.null_count:
+            # A message that is null is no datum: no rule of a schema is about it.
+            present = data.is_valid().take(decoded.rows)
+            values, of_present = self._step(decoded.values.filter(present))
+            values = scatter(values, present)
+            places = np.flatnonzero(present.to_numpy(zero_copy_only=False))
+            faults = {int(places[row]): error for row, error in of_present.items()}
+        else:
+            values, faults = self._step(decoded.values)
         if not faults:
             return DecodedColumn(decoded.rows, values, decoded.faults)
-        places = np.flatnonzero(here.to_numpy(zero_copy_only=False))
-        bad = [int(places[row]) for row in sorted(faults)]
-        more = [
-            DatumFault(decoded.rows[at].as_py(), str(faults[row])) for at, row in zip(bad, sorted(faults), strict=True)
-        ]
+        bad = sorted(faults)
+        more = [DatumFault(decoded.rows[at].as_py(), str(faults[at])) for at in bad]
         kept = np.delete(np.arange(len(values)), bad)
         return DecodedColumn(
             decoded.rows.take(pa.array(kept)),
