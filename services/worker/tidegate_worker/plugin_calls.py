@@ -100,7 +100,7 @@ def validate(facts: WorkerFacts, name: str, config: Mapping[str, str], definitio
         ConfigError: on ``connector.class``, when the plugin is not known.
     """
     plugin = Plugins.discover().find(config.get("connector.class") or name)
-    keys = definition(plugin)
+    keys = definition(plugin, config)
     passwords = [key.name for key in keys.keys.values() if key.type is Type.PASSWORD]
     if definitions_only:
         values = [ConfigValue(key, key.default_text()) for key in keys.keys.values()]
