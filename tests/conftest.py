@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support.not_tested import NOT_TESTED, skip_untested
 from tests.support.session_state import make_session_state, remove_session_state
 from tidegate.devstack import (
     ApacheKafka,
@@ -18,8 +18,6 @@ from tidegate.devstack import (
     SeaweedFS,
     Tansu,
 )
-
-_WITHOUT_KAFKA = pytest.StashKey[str]()
 
 TEST_BUCKET = "tests"
 
@@ -79,10 +77,7 @@ def apache_kafka(state_dir: Path, pytestconfig: pytest.Config) -> Iterator[Apach
     try:
         component.start()
     except ComponentMissingError as error:
-        if os.environ.get("CI", "").lower() == "true":
-            raise
-        pytestconfig.stash[_WITHOUT_KAFKA] = str(error)
-        pytest.skip(str(error))
+        skip_untested(pytestconfig, "NOT TESTED ON APACHE KAFKA", error)
     try:
         yield component
     finally:
@@ -101,8 +96,7 @@ def broker(request: pytest.FixtureRequest) -> Tansu | ApacheKafka:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say in the summary that what is promised for Apache Kafka was not tested."""
-    reason = config.stash.get(_WITHOUT_KAFKA, None)
-    if reason is not None:
-        terminalreporter.section("NOT TESTED ON APACHE KAFKA", sep="!", red=True, bold=True)
+    """Say in the summary which promises were not tested."""
+    for what, reason in config.stash.get(NOT_TESTED, {}).items():
+        terminalreporter.section(what, sep="!", red=True, bold=True)
         terminalreporter.line(reason, red=True)
