@@ -10,9 +10,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from tidegate.errors import FatalError
 from tidegate.records.arrow_to_avro import storage_type
 from tidegate.records.envelope import SCHEMA_NAME, SCHEMA_VERSION
+from tidegate.records.schema_error import UnusableSchemaError
 
 CONNECT = "org.apache.kafka.connect.data"
 DEBEZIUM = "io.debezium.time"
@@ -55,7 +55,7 @@ _MAX_PRECISION = 38
 _MAX_DEPTH = 64
 
 
-class ConnectSchemaError(FatalError):
+class ConnectSchemaError(UnusableSchemaError):
     """A schema is none that Connect's JsonConverter writes, or a type has none."""
 
 

@@ -13,6 +13,15 @@ from tidegate.errors import ConfigError, ConfigProblem
 CONVERTERS = "tidegate.converters"
 """Entry-point group: ``name = "module:Class"``."""
 ALIASES = {
+    "io.confluent.connect.json.JsonSchemaConverter": "jsonschema",
+    "io.confluent.connect.protobuf.ProtobufConverter": "protobuf",
+    "org.apache.kafka.connect.converters.BooleanConverter": "boolean",
+    "org.apache.kafka.connect.converters.ByteArrayConverter": "bytes",
+    "org.apache.kafka.connect.converters.DoubleConverter": "double",
+    "org.apache.kafka.connect.converters.FloatConverter": "float",
+    "org.apache.kafka.connect.converters.IntegerConverter": "integer",
+    "org.apache.kafka.connect.converters.LongConverter": "long",
+    "org.apache.kafka.connect.converters.ShortConverter": "short",
     "io.confluent.connect.avro.AvroConverter": "avro",
     "org.apache.kafka.connect.json.JsonConverter": "json",
     "org.apache.kafka.connect.storage.StringConverter": "string",

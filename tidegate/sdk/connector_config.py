@@ -26,6 +26,10 @@ _COMMON = "Common"
 _CONVERTERS = "Converters"
 _ERRORS = "Error handling"
 _KAFKA = "Kafka"
+_CONVERTER_NAMES = (
+    *("avro", "protobuf", "jsonschema", "json", "string", "bytes"),
+    *("boolean", "short", "integer", "long", "float", "double"),
+)
 
 COMMON = (
     ConfigDef()
@@ -54,18 +58,18 @@ COMMON = (
         Type.CLASS,
         "avro",
         Importance.MEDIUM,
-        "How record keys are written in Kafka: avro, json, string, or the Java class they stand in for.",
+        "How record keys are written in Kafka: a converter's name, or the Java class it stands in for.",
         group=_CONVERTERS,
-        recommended=("avro", "json", "string"),
+        recommended=_CONVERTER_NAMES,
     )
     .define(
         "value.converter",
         Type.CLASS,
         "avro",
         Importance.MEDIUM,
-        "How record values are written in Kafka: avro, json, string, or the Java class they stand in for.",
+        "How record values are written in Kafka: a converter's name, or the Java class it stands in for.",
         group=_CONVERTERS,
-        recommended=("avro", "json", "string"),
+        recommended=_CONVERTER_NAMES,
     )
     .define(
         "errors.tolerance",
