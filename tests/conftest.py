@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support.needs_apache_kafka import WITHOUT_KAFKA, start_or_skip
+from tests.support.needs_apache_kafka import start_or_skip
+from tests.support.not_tested import NOT_TESTED
 from tests.support.session_state import make_session_state, remove_session_state
 from tidegate.devstack import (
     ApacheKafka,
@@ -92,8 +93,7 @@ def broker(request: pytest.FixtureRequest) -> Tansu | ApacheKafka:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say in the summary that what is promised for Apache Kafka was not tested."""
-    reason = config.stash.get(WITHOUT_KAFKA, None)
-    if reason is not None:
-        terminalreporter.section("NOT TESTED ON APACHE KAFKA", sep="!", red=True, bold=True)
+    """Say in the summary which promises were not tested."""
+    for what, reason in config.stash.get(NOT_TESTED, {}).items():
+        terminalreporter.section(what, sep="!", red=True, bold=True)
         terminalreporter.line(reason, red=True)

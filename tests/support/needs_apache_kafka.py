@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 
 import pytest
 
+from tests.support.not_tested import skip_untested
 from tidegate.devstack import ComponentMissingError
-
-WITHOUT_KAFKA = pytest.StashKey[str]()
-"""Why Apache Kafka could not be started, for the summary."""
 
 
 def start_or_skip(start: Callable[[], object], config: pytest.Config) -> None:
@@ -18,7 +15,4 @@ def start_or_skip(start: Callable[[], object], config: pytest.Config) -> None:
     try:
         start()
     except ComponentMissingError as error:
-        if os.environ.get("CI", "").lower() == "true":
-            raise
-        config.stash[WITHOUT_KAFKA] = str(error)
-        pytest.skip(str(error))
+        skip_untested(config, "NOT TESTED ON APACHE KAFKA", error)

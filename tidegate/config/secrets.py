@@ -83,6 +83,11 @@ def is_reference(value: str) -> bool:
     return bool(value) and not _REFERENCE.sub("", value) and not is_sealed(value)
 
 
+def mentions_reference(value: str) -> bool:
+    """Whether ``value`` holds a ``${provider:...}`` reference, so that the whole of it is not known here."""
+    return bool(_REFERENCE.search(value))
+
+
 def is_sealed(value: str) -> bool:
     """Whether ``value`` is what :meth:`SecretBox.seal` returns."""
     return value.startswith(_SEALED) and value.endswith("}")

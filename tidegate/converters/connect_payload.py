@@ -91,7 +91,10 @@ def _map(kind: pa.MapType, path: str, schema: dict[str, Any]) -> PayloadReader:
     def read(value: Any) -> list[tuple[Any, Any]]:
         if isinstance(value, dict):
             return [(keys(key), values(held)) for key, held in value.items()]
-        pairs = _instance(value, list, "an object or a list of pairs", path)
+        pairs = [
+            [entry["key"], entry["value"]] if isinstance(entry, dict) and entry.keys() == {"key", "value"} else entry
+            for entry in _instance(value, list, "an object or a list of pairs", path)
+        ]
         if not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
             raise DatumError(path, "is a map whose entries are not pairs of key and value")
         return [(keys(key), values(held)) for key, held in pairs]

@@ -5,13 +5,14 @@ Types without a place in Connect's own are marked as Debezium marks them (``io.d
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
 
-from tidegate.errors import FatalError
 from tidegate.records.arrow_to_avro import storage_type
-from tidegate.records.envelope import SCHEMA_NAME
+from tidegate.records.envelope import SCHEMA_NAME, SCHEMA_VERSION
+from tidegate.records.schema_error import UnusableSchemaError
 
 CONNECT = "org.apache.kafka.connect.data"
 DEBEZIUM = "io.debezium.time"
@@ -54,7 +55,7 @@ _MAX_PRECISION = 38
 _MAX_DEPTH = 64
 
 
-class ConnectSchemaError(FatalError):
+class ConnectSchemaError(UnusableSchemaError):
     """A schema is none that Connect's JsonConverter writes, or a type has none."""
 
 
@@ -75,9 +76,8 @@ def _typed(field: pa.Field) -> dict[str, Any]:
     if isinstance(field.type, pa.UuidType):
         return {"type": "string", "name": "io.debezium.data.Uuid"}
     if types.is_struct(kind):
-        name = (field.metadata or {}).get(SCHEMA_NAME)
         fields = [{"field": child.name, **connect_schema(child)} for child in kind]
-        return {"type": "struct", "fields": fields, **({"name": name.decode()} if name else {})}
+        return {"type": "struct", "fields": fields, **_named(field.metadata or {})}
     if types.is_map(kind):
         keys = connect_schema(kind.key_field.with_nullable(False))
         return {"type": "map", "keys": keys, "values": connect_schema(kind.item_field)}
@@ -96,6 +96,15 @@ def _typed(field: pa.Field) -> dict[str, Any]:
     if types.is_timestamp(kind):
         return _timestamp(kind)
     return {"type": _plain(kind)}
+
+
+def _named(metadata: Mapping[bytes, bytes]) -> dict[str, Any]:
+    named: dict[str, Any] = {}
+    if SCHEMA_NAME in metadata:
+        named["name"] = metadata[SCHEMA_NAME].decode()
+    if SCHEMA_VERSION in metadata:
+        named["version"] = int(metadata[SCHEMA_VERSION])
+    return named
 
 
 def _timestamp(kind: pa.TimestampType) -> dict[str, Any]:
@@ -131,8 +140,13 @@ def arrow_field(schema: Any, name: str, depth: int = 0) -> pa.Field:
     """
     if not isinstance(schema, dict) or not isinstance(schema.get("type"), str) or depth > _MAX_DEPTH:
         raise ConnectSchemaError(f"The schema of {name} is not one of Connect's JSON schemas: it must name a type.")
-    metadata = {SCHEMA_NAME: str(schema["name"]).encode()} if schema["type"] == "struct" and "name" in schema else None
-    return pa.field(name, _arrow(schema, name, depth), nullable=bool(schema.get("optional", False)), metadata=metadata)
+    metadata = {
+        key: str(schema[word]).encode()
+        for key, word in ((SCHEMA_NAME, "name"), (SCHEMA_VERSION, "version"))
+        if schema["type"] == "struct" and schema.get(word) is not None
+    }
+    kind = _arrow(schema, name, depth)
+    return pa.field(name, kind, nullable=bool(schema.get("optional", False)), metadata=metadata or None)
 
 
 def _arrow(schema: dict[str, Any], name: str, depth: int) -> pa.DataType:

@@ -17,6 +17,7 @@ from tidegate.converters.json_inference import InferredRun, inferred_runs
 from tidegate.converters.json_values import json_values
 from tidegate.converters.options import boolean, choice
 from tidegate.records.codec import DatumError
+from tidegate.records.envelope import SCHEMALESS
 from tidegate.records.faults import RecordFault, Stage
 from tidegate.records.json_columns import connect_texts, read_inferred
 
@@ -127,7 +128,7 @@ class JsonConverter(Converter):
         for found in inferred_runs(values):
             if isinstance(found, InferredRun):
                 some = rows[found.start : found.start + len(found.values)]
-                column = pa.field(self._side, found.values.type)
+                column = pa.field(self._side, found.values.type, metadata={SCHEMALESS: b"true"})
                 yield DecodedRun(pa.array(some, pa.int32()), found.values, column)
             else:
                 faults.append(self._fault(rows[found.index], found.message))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 
 from tidegate.converters.base import Converter
 from tidegate.errors import ConfigError, ConfigProblem
@@ -12,9 +13,19 @@ from tidegate.errors import ConfigError, ConfigProblem
 CONVERTERS = "tidegate.converters"
 """Entry-point group: ``name = "module:Class"``."""
 ALIASES = {
+    "io.confluent.connect.json.JsonSchemaConverter": "jsonschema",
+    "io.confluent.connect.protobuf.ProtobufConverter": "protobuf",
+    "org.apache.kafka.connect.converters.BooleanConverter": "boolean",
+    "org.apache.kafka.connect.converters.ByteArrayConverter": "bytes",
+    "org.apache.kafka.connect.converters.DoubleConverter": "double",
+    "org.apache.kafka.connect.converters.FloatConverter": "float",
+    "org.apache.kafka.connect.converters.IntegerConverter": "integer",
+    "org.apache.kafka.connect.converters.LongConverter": "long",
+    "org.apache.kafka.connect.converters.ShortConverter": "short",
     "io.confluent.connect.avro.AvroConverter": "avro",
     "org.apache.kafka.connect.json.JsonConverter": "json",
     "org.apache.kafka.connect.storage.StringConverter": "string",
+    "org.apache.kafka.connect.storage.SimpleHeaderConverter": "simple",
 }
 """Java classes and the converters that stand in for them."""
 
@@ -31,7 +42,7 @@ def converter(name: str, key: str = "value.converter") -> Converter:
     """
     wanted = name.strip()
     wanted = ALIASES.get(wanted, wanted)
-    points = {point.name: point for point in entry_points(group=CONVERTERS)}
+    points = _points()
     try:
         if wanted in points:
             loaded = points[wanted].load()
@@ -46,3 +57,9 @@ def converter(name: str, key: str = "value.converter") -> Converter:
     if not inspect.isclass(loaded) or not issubclass(loaded, Converter):
         raise ConfigError([ConfigProblem(key, f"{name!r} is not a converter: it must derive from Converter")])
     return loaded()
+
+
+@functools.cache
+def _points() -> dict[str, EntryPoint]:
+    """The installed converters, looked for once: that reads the metadata of every package."""
+    return {point.name: point for point in entry_points(group=CONVERTERS)}

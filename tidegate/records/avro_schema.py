@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tidegate.errors import FatalError
 from tidegate.records.avro_metadata import ORIGINAL_NAME
 from tidegate.records.avro_names import is_full_name, is_name
+from tidegate.records.schema_error import UnusableSchemaError
 
 PRIMITIVES = ("null", "boolean", "int", "long", "float", "double", "bytes", "string")
 MAX_DEPTH = 64
@@ -34,7 +34,7 @@ _LOGICAL: Mapping[str, tuple[str, ...]] = {
 _MAX_PRECISION = 76
 
 
-class AvroSchemaError(FatalError):
+class AvroSchemaError(UnusableSchemaError):
     """A schema is not valid Avro, or is one that no Arrow type stands for."""
 
 

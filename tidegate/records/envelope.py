@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -15,6 +15,10 @@ SCHEMA_NAME = b"tidegate.schema.name"
 """Field metadata: the full name of the record type in the `key` or `value` column, for Avro and Protobuf."""
 SCHEMA_ID = b"tidegate.schema.id"
 """Field metadata: the registry id the column was decoded with, as decimal text."""
+SCHEMA_VERSION = b"tidegate.schema.version"
+"""Field metadata: the version of the record type that a connector or a transform gave it, as decimal text."""
+SCHEMALESS = b"tidegate.schemaless"
+"""Field metadata, ``true``: the values came without a schema and the column's type was inferred from them."""
 
 
 class TopicPartition(NamedTuple):
@@ -37,10 +41,12 @@ class Batch:
             - ``headers``: :data:`HEADERS`; null where a record has none,
             - ``timestamp``: :data:`TIMESTAMP`, milliseconds; null lets the broker's clock stand,
             - ``partition`` (int32) and ``offset`` (int64): only on consumed records.
+        consumed_from: the topic of ``partition`` and ``offset``, where a transform has changed ``topic``.
     """
 
     topic: str
     records: pa.RecordBatch
+    consumed_from: str | None = None
 
     def __len__(self) -> int:
         return int(self.records.num_rows)
@@ -65,13 +71,26 @@ class Batch:
         """Type and metadata of the ``value`` column."""
         return self.records.schema.field("value")
 
+    @property
+    def original_topic(self) -> str:
+        """The topic before any transform, which ``partition`` and ``offset`` belong to (KIP-793)."""
+        return self.topic if self.consumed_from is None else self.consumed_from
+
+    def routed(self, topic: str) -> Batch:
+        """The same records for another topic."""
+        return replace(self, topic=topic, consumed_from=self.original_topic)
+
+    def with_records(self, records: pa.RecordBatch) -> Batch:
+        """Other records for the same topic."""
+        return replace(self, records=records)
+
     def take(self, rows: pa.Array) -> Batch:
         """The rows named by an integer array, in that order."""
-        return Batch(self.topic, self.records.take(rows))
+        return self.with_records(self.records.take(rows))
 
     def slice(self, start: int, length: int | None = None) -> Batch:
         """Rows from ``start``; shares memory."""
-        return Batch(self.topic, self.records.slice(start, length))
+        return self.with_records(self.records.slice(start, length))
 
 
 def envelope(

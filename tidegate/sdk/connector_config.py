@@ -20,11 +20,16 @@ from tidegate.sdk.config_def import (
     one_of,
 )
 from tidegate.sdk.plugins import Plugin
+from tidegate.transforms.configuration import TRANSFORM_KEYS, transform_definition, transform_problems
 
 _COMMON = "Common"
 _CONVERTERS = "Converters"
 _ERRORS = "Error handling"
 _KAFKA = "Kafka"
+_CONVERTER_NAMES = (
+    *("avro", "protobuf", "jsonschema", "json", "string", "bytes"),
+    *("boolean", "short", "integer", "long", "float", "double"),
+)
 
 COMMON = (
     ConfigDef()
@@ -53,18 +58,18 @@ COMMON = (
         Type.CLASS,
         "avro",
         Importance.MEDIUM,
-        "How record keys are written in Kafka: avro, json, string, or the Java class they stand in for.",
+        "How record keys are written in Kafka: a converter's name, or the Java class it stands in for.",
         group=_CONVERTERS,
-        recommended=("avro", "json", "string"),
+        recommended=_CONVERTER_NAMES,
     )
     .define(
         "value.converter",
         Type.CLASS,
         "avro",
         Importance.MEDIUM,
-        "How record values are written in Kafka: avro, json, string, or the Java class they stand in for.",
+        "How record values are written in Kafka: a converter's name, or the Java class it stands in for.",
         group=_CONVERTERS,
-        recommended=("avro", "json", "string"),
+        recommended=_CONVERTER_NAMES,
     )
     .define(
         "errors.tolerance",
@@ -138,6 +143,7 @@ COMMON = (
 )
 
 SOURCE = COMMON.merged(
+    TRANSFORM_KEYS,
     ConfigDef()
     .define(
         "topic.creation.default.partitions",
@@ -154,10 +160,11 @@ SOURCE = COMMON.merged(
         Importance.LOW,
         "Replication factor a missing topic is created with; -1 is the brokers' default.",
         group=_KAFKA,
-    )
+    ),
 )
 
 SINK = COMMON.merged(
+    TRANSFORM_KEYS,
     ConfigDef()
     .define("topics", Type.LIST, [], Importance.HIGH, "Topics to read, separated by commas.", group=_COMMON)
     .define(
@@ -186,13 +193,19 @@ SINK = COMMON.merged(
         "looked for every second.",
         validator=at_least(100),
         group=_KAFKA,
-    )
+    ),
 )
 
 
-def definition(plugin: Plugin) -> ConfigDef:
-    """Every key of a connector: those all have, then the plugin's own."""
-    return (SOURCE if plugin.type == "source" else SINK).merged(plugin.connector.config_def)
+def definition(plugin: Plugin, config: Mapping[str, str] | None = None) -> ConfigDef:
+    """Every key of a connector: those all have, then the plugin's own, then those of its transforms.
+
+    Args:
+        plugin: the connector.
+        config: names the transforms and predicates.
+    """
+    common = SOURCE if plugin.type == "source" else SINK
+    return common.merged(plugin.connector.config_def, transform_definition(config or {}))
 
 
 @dataclass(frozen=True)
@@ -210,7 +223,7 @@ class Checked:
 
 def check(plugin: Plugin, config: Mapping[str, str]) -> Checked:
     """Checks all that can be told without contacting anything: single keys, then how they go together."""
-    keys = definition(plugin)
+    keys = definition(plugin, config)
     values = add_problems(keys.validate(config), _combined(plugin, config))
     if any(value.errors for value in values):
         return Checked(values, None)
@@ -266,12 +279,7 @@ def _combined(plugin: Plugin, config: Mapping[str, str]) -> list[ConfigProblem]:
                 converter(name)
             except ConfigError as error:
                 problems += [ConfigProblem(f"{side}.converter", problem.message) for problem in error.problems]
-    if config.get("transforms", "").strip():
-        problems.append(
-            ConfigProblem(
-                "transforms", "single message transforms are not there yet: remove transforms and transforms.*"
-            )
-        )
+    problems += transform_problems(config)
     if plugin.type == "sink":
         problems += _topic_problems(config)
     return problems

@@ -25,10 +25,13 @@ from tidegate.errors import (
 )
 from tidegate.kafka.topics import TopicAdmin
 from tidegate.kafka.transactions import fence, transactional_id
+from tidegate.records.envelope import Batch
 from tidegate.sdk.config_def import Config, ConfigValue, Type
 from tidegate.sdk.connector_config import add_problems, check, definition, parse
 from tidegate.sdk.plugins import Plugin, Plugins
 from tidegate.sdk.source import SourceConnector, SourceTask
+from tidegate.transforms.chain import TransformChain
+from tidegate.transforms.configuration import transform_chain
 from tidegate_worker import fork_server
 from tidegate_worker.connector_offsets import OffsetEntry, alter_offsets, read_offsets
 from tidegate_worker.task.process import TASK_COUNT, die_with_parent
@@ -101,7 +104,7 @@ def validate(facts: WorkerFacts, name: str, config: Mapping[str, str], definitio
         ConfigError: on ``connector.class``, when the plugin is not known.
     """
     plugin = Plugins.discover().find(config.get("connector.class") or name)
-    keys = definition(plugin)
+    keys = definition(plugin, config)
     passwords = [key.name for key in keys.keys.values() if key.type is Type.PASSWORD]
     if definitions_only:
         values = [ConfigValue(key, key.default_text()) for key in keys.keys.values()]
@@ -151,7 +154,9 @@ def _only_new(parsed: Config, task: Mapping[str, str]) -> dict[str, str]:
 
 
 def preview(facts: WorkerFacts, config: Mapping[str, str], limit: int) -> list[str]:
-    """The first records of a source, as JSON objects; moves no offsets.
+    """The first records of a source after its transforms, as JSON objects; moves no offsets.
+
+    A record that a transform can not take has its reason as ``error``.
 
     Raises:
         TidegateError: the plugin's.
@@ -164,14 +169,16 @@ def preview(facts: WorkerFacts, config: Mapping[str, str], limit: int) -> list[s
     tasks = connector.task_configs(parsed, 1)
     if not tasks:
         return []
+    chain = transform_chain(parsed)
     task = connector.task_class()
     stopping = threading.Event()
     task.start(parse(plugin, {**parsed.originals, **tasks[0]}), _PreviewContext(config.get("name", ""), stopping))
     try:
-        return _first_records(task, limit)
+        return _first_records(task, chain, limit)
     finally:
         stopping.set()
         task.stop()
+        chain.close()
 
 
 class _PreviewContext:
@@ -187,20 +194,36 @@ class _PreviewContext:
         return None
 
 
-def _first_records(task: SourceTask, limit: int) -> list[str]:
+def _first_records(task: SourceTask, chain: TransformChain, limit: int) -> list[str]:
     records: list[str] = []
     give_up = time.monotonic() + _PREVIEW_SECONDS
     while len(records) < limit and time.monotonic() < give_up:
         for each in task.poll():
-            batch = each.batch.slice(0, limit - len(records))
-            for row in range(len(batch)):
-                record = {
-                    "topic": batch.topic,
-                    "key": orjson.Fragment(row_json(batch.key, row) or b"null"),
-                    "value": orjson.Fragment(row_json(batch.value, row) or b"null"),
-                }
-                records.append(orjson.dumps(record).decode())
+            # A transform may drop records, so a batch is taken piece by piece until there are enough.
+            for start in range(0, len(each.batch), limit):
+                records += _previewed(chain, each.batch.slice(start, limit))
+                if len(records) >= limit:
+                    return records[:limit]
     return records
+
+
+def _previewed(chain: TransformChain, batch: Batch) -> list[str]:
+    transformed = chain.apply(batch)
+    shown = {fault.row: _record_json(batch, fault.row, fault.message) for fault in transformed.faults}
+    for part in transformed.parts:
+        for at, row in enumerate(part.rows.tolist()):
+            shown[row] = _record_json(part.batch, at)
+    return [text for _, text in sorted(shown.items())]
+
+
+def _record_json(batch: Batch, row: int, error: str = "") -> str:
+    record = {
+        "topic": batch.topic,
+        "key": orjson.Fragment(row_json(batch.key, row) or b"null"),
+        "value": orjson.Fragment(row_json(batch.value, row) or b"null"),
+        **({"error": error} if error else {}),
+    }
+    return orjson.dumps(record).decode()
 
 
 def get_offsets(facts: WorkerFacts, config: Mapping[str, str]) -> list[OffsetEntry]:

@@ -1,0 +1,1 @@
+"""Protobuf: schemas as Arrow types and back, messages as columns and back."""

@@ -1,0 +1,1 @@
+"""Single message transforms and predicates: Kafka Connect's own, on whole batches of Arrow columns."""
