@@ -9,10 +9,12 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.needs_apache_kafka import WITHOUT_KAFKA, start_or_skip
+from tests.support.needs_mariadb import WITHOUT_MARIADB, install_or_skip
 from tests.support.session_state import make_session_state, remove_session_state
 from tidegate.devstack import (
     ApacheKafka,
     Etcd,
+    MariaDB,
     Postgres,
     SeaweedFS,
     Tansu,
@@ -70,6 +72,14 @@ def postgres(state_dir: Path) -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="session")
+def mariadb(state_dir: Path, pytestconfig: pytest.Config) -> Iterator[MariaDB]:
+    """A shared MariaDB: make a database of your own in it; where it can not be had the test is skipped, loudly."""
+    install_or_skip(pytestconfig)
+    with MariaDB(state_dir) as component:
+        yield component
+
+
+@pytest.fixture(scope="session")
 def apache_kafka(state_dir: Path, pytestconfig: pytest.Config) -> Iterator[ApacheKafka]:
     """A shared Apache Kafka; without Java or Maven the test is skipped, loudly, or fails where CI=true."""
     component = ApacheKafka(state_dir)
@@ -92,8 +102,9 @@ def broker(request: pytest.FixtureRequest) -> Tansu | ApacheKafka:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say in the summary that what is promised for Apache Kafka was not tested."""
-    reason = config.stash.get(WITHOUT_KAFKA, None)
-    if reason is not None:
-        terminalreporter.section("NOT TESTED ON APACHE KAFKA", sep="!", red=True, bold=True)
-        terminalreporter.line(reason, red=True)
+    """Say in the summary what was not tested for want of Apache Kafka or MariaDB."""
+    for key, name in ((WITHOUT_KAFKA, "APACHE KAFKA"), (WITHOUT_MARIADB, "MARIADB")):
+        reason = config.stash.get(key, None)
+        if reason is not None:
+            terminalreporter.section(f"NOT TESTED ON {name}", sep="!", red=True, bold=True)
+            terminalreporter.line(reason, red=True)
