@@ -55,7 +55,12 @@ def rows(ids: Sequence[int], *, partition: int = 0) -> Batch:
     return consumed("orders", value, partition=partition, offsets=list(ids))
 
 
-UPSERT = {"insert_mode": "upsert", "pk_mode": "record_key", "delete_enabled": "true", "auto_create": "true"}
+UPSERT: dict[str, Any] = {
+    "insert_mode": "upsert",
+    "pk_mode": "record_key",
+    "delete_enabled": "true",
+    "auto_create": "true",
+}
 
 
 def keyed(changes: Sequence[tuple[int, str | None]], *, first_offset: int = 0) -> Batch:
@@ -152,32 +157,33 @@ def test_a_zombie_in_mid_transaction_is_waited_for(database: TargetDatabase) -> 
     held.cursor().execute("BEGIN" if database.kind == "postgresql" else "START TRANSACTION")
     held.cursor().execute(database.quoted("UPDATE \"orders\" SET name = 'held' WHERE id = 0"))
     with ThreadPoolExecutor() as pool:
-        writing = pool.submit(zombie.put, _again(0, 1))
+        writing = pool.submit(zombie.put, _changes(1))
         eventually(lambda: _waiting(database) == 1)
         starting = pool.submit(harness.start, T0)
         eventually(lambda: _waiting(database) == 2)
         held.rollback()
         writing.result(30)
         successor = starting.result(30)
-    successor.put(_again(0, 1))
-    successor.put(_again(2, 1))
+    successor.put(_changes(1))
+    successor.put(_changes(2))
     assert database.one("SELECT next_offset FROM tidegate_offsets") == [3]
     with pytest.raises(FencedError):
-        zombie.put(_again(2, 1))
+        zombie.put(_changes(2))
     held.close()
 
 
-def _again(first: int, count: int) -> Batch:
-    """Records after offset 0 that all change row 0."""
-    value = records([{"id": 0, "name": f"v{first + n}"} for n in range(count)], ID, NAME)
-    return consumed("orders", value, first_offset=first + 1)
+def _changes(first_offset: int, count: int = 1) -> Batch:
+    """Records that all change row 0."""
+    value = records([{"id": 0, "name": f"v{first_offset + n}"} for n in range(count)], ID, NAME)
+    return consumed("orders", value, first_offset=first_offset)
 
 
 def _waiting(database: TargetDatabase) -> int:
     query = database.pick(
         postgresql="SELECT count(*) FROM pg_stat_activity "
         "WHERE datname = current_database() AND wait_event_type = 'Lock'",
-        mariadb="SELECT count(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'",
+        mariadb="SELECT variable_value FROM information_schema.global_status "
+        "WHERE variable_name = 'innodb_row_lock_current_waits'",
     )
     return int(database.one(query)[0])
 
@@ -185,14 +191,19 @@ def _waiting(database: TargetDatabase) -> int:
 def test_a_connection_that_is_cut_in_mid_transaction_costs_nothing(database: TargetDatabase) -> None:
     if database.kind == "sqlite":
         pytest.skip("SQLite has no connections")
-    keys = {"insert_mode": "upsert", "pk_mode": "record_value", "pk_fields": "id", "auto_create": "true"}
+    keys: dict[str, Any] = {
+        "insert_mode": "upsert",
+        "pk_mode": "record_value",
+        "pk_fields": "id",
+        "auto_create": "true",
+    }
     run = sink(database, max_retries="1", **keys).start(T0)
     run.put(rows([0]))
     held = database.connect()
     held.cursor().execute("BEGIN" if database.kind == "postgresql" else "START TRANSACTION")
     held.cursor().execute(database.quoted("UPDATE \"orders\" SET name = 'held' WHERE id = 0"))
     with ThreadPoolExecutor() as pool:
-        writing = pool.submit(run.put, _again(0, 2))
+        writing = pool.submit(run.put, _changes(1, 2))
         for _ in range(2):  # the second try is cut as well
             eventually(lambda: _waiting(database) == 1)
             _cut(database)
@@ -201,19 +212,20 @@ def test_a_connection_that_is_cut_in_mid_transaction_costs_nothing(database: Tar
         held.rollback()
     assert database.rows('SELECT * FROM "orders"') == [(0, "n0")]
     assert database.one("SELECT next_offset FROM tidegate_offsets") == [1]
-    run.put(_again(0, 2))
-    assert database.rows('SELECT * FROM "orders"') == [(0, "v1")]
+    run.put(_changes(1, 2))
+    assert database.rows('SELECT * FROM "orders"') == [(0, "v2")]
     held.close()
 
 
 def _cut(database: TargetDatabase) -> None:
-    if database.kind == "postgresql":
-        database.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
-    else:
-        for id_ in database.one(
-            "SELECT trx_mysql_thread_id FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
-        ):
-            database.run(f"KILL CONNECTION {id_}")
+    busy = database.pick(
+        postgresql="SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+        mariadb="SELECT id FROM information_schema.processlist "
+        "WHERE db = database() AND command = 'Query' AND id <> connection_id()",
+    )
+    kill = database.pick(postgresql="SELECT pg_terminate_backend({})", mariadb="KILL CONNECTION {}")
+    for id_ in database.one(busy):
+        database.run(kill.format(id_))
     eventually(lambda: _waiting(database) == 0)
 
 
