@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from operator import itemgetter
 from types import TracebackType
@@ -48,8 +49,9 @@ class Pipeline:
     def __enter__(self) -> Self:
         self.ledger.__enter__()
         try:
-            self._put_config(self.source, self._source_config())
-            self._put_config(self.sink, self._sink_config())
+            with ThreadPoolExecutor(2) as pool:
+                configs = {self.source: self._source_config(), self.sink: self._sink_config()}
+                list(pool.map(self._put_config, configs.keys(), configs.values()))
             self.wait_flow()
         except BaseException:
             self.ledger.stop()

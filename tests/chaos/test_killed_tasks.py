@@ -11,7 +11,7 @@ from tests.chaos.pipeline import DEADLINE, Pipeline
 from tests.support.eventually import eventually
 from tidegate.devstack.cluster import LocalCluster
 
-_ROUNDS = 3
+_ROUNDS = 2
 
 
 @pytest.mark.apache_kafka

@@ -35,6 +35,8 @@ _PRELOADED = (
     "tidegate_worker.plugin_calls",
 )
 
+_LAST = "tidegate_worker.shared_pages"
+
 _lock = asyncio.Lock()
 
 
@@ -46,7 +48,7 @@ def fork_server(plugin_modules: Iterable[str] = ()) -> ForkServerContext:
             that does not.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([*_PRELOADED, *plugin_modules])
+    context.set_forkserver_preload([*_PRELOADED, *plugin_modules, _LAST])
     return context
 
 

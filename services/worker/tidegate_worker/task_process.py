@@ -60,7 +60,7 @@ class TaskProcess:
 
     def run(self, epoch: int, *, paused: bool) -> None:
         """The task is claimed: go."""
-        self.signs.beat()
+        self.signs.beat(time.monotonic())
         self._send(Run(epoch, paused))
 
     def set_paused(self, paused: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import uuid
 from collections import Counter
@@ -12,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from tests.conftest import TEST_BUCKET
 from tests.integration.connectors.sink_harness import SinkHarness, consumed, records
@@ -508,3 +510,32 @@ def test_no_record_twice_over_many_crashes(lake: Lake) -> None:
         assert steps < 100
     harness.start(T0)
     assert Counter(lake.ids()) == Counter(range(total))
+
+
+def test_a_batch_put_again_after_s3_was_away_is_there_once(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = sink(lake, buffer_memory_bytes=str(8 << 20)).start(T0)
+    blob = pa.field("blob", pa.binary(), nullable=False)
+
+    def batch(first: int) -> Batch:
+        rows = [{"id": first + i, "name": "n", "blob": os.urandom(16_384)} for i in range(800)]
+        return consumed("orders", records(rows, ID, NAME, blob), first_offset=first)
+
+    upload = run.task._client.upload_part  # type: ignore[attr-defined]
+    away = True
+
+    def upload_part(**arguments: Any) -> Any:
+        if away:
+            raise EndpointConnectionError(endpoint_url="http://s3")
+        return upload(**arguments)
+
+    monkeypatch.setattr(run.task._client, "upload_part", upload_part)  # type: ignore[attr-defined]
+    run.put(batch(0))
+    for _ in range(2):
+        with pytest.raises(RetriableError):
+            run.put(batch(800))
+    with pytest.raises(RetriableError):
+        run.prepare(closing=True)
+    away = False
+    run.put(batch(800))
+    run.commit(closing=True)
+    assert lake.ids() == list(range(1600))

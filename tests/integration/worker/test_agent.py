@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 from tidegate_worker.agent import WorkerAgent
+from tidegate_worker.fork_server import fork_server
 from tidegate_worker.task_claim import ClaimKeys
-from tidegate_worker.task_process import fork_server
 
 from tests.integration.worker.lab import COUNTING, DEADLINE, Lab
 from tests.support.eventually import aeventually

@@ -20,31 +20,23 @@ class _DeafClient:
         self.release = threading.Event()
         self.destroyed = False
 
-    def send_offsets_to_transaction(self, *_: object) -> None:
+    def send_offsets(self, *_: object) -> None:
         self.release.wait()
-
-    def purge(self) -> None:
-        self.destroyed = True
 
     def close(self) -> None:
         self.destroyed = True
 
 
-class _Group:
-    def consumer_group_metadata(self) -> None:
-        return None
-
-
 def test_a_client_that_does_not_return_is_given_up_while_signs_of_life_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     client, beats = _DeafClient(), threading.Event()
-    monkeypatch.setattr(transactions, "Producer", lambda _: client)
+    monkeypatch.setattr(transactions, "record_producer", lambda _: client)
     monkeypatch.setattr(transactions, "_STUCK", 0.1)
     producer = TransactionalProducer({}, "tx", alive=beats.set)
-    group: Any = _Group()
+    consumer: Any = None
 
     try:
         with pytest.raises(RetriableError, match="has not returned"):
-            producer.send_offsets({TopicPartition("t", 0): SinkOffset(1)}, group)
+            producer.send_offsets({TopicPartition("t", 0): SinkOffset(1)}, consumer)
         producer.close()
     finally:
         client.release.set()

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tidegate.errors import RecordHaltedError
+from tidegate.kafka.outgoing import KafkaHeaders
 from tidegate.kafka.topics import TopicAdmin
-from tidegate.kafka.transactions import KafkaHeaders, TransactionalProducer
+from tidegate.kafka.transactions import TransactionalProducer
 from tidegate.records.faults import Stage
 from tidegate.sdk.config_def import Config
 from tidegate.telemetry.logging import get_logger
