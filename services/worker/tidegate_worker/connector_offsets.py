@@ -159,9 +159,8 @@ def _alter_group(kafka: Mapping[str, str], connector: str, places: Sequence[Kafk
             if existing:
                 admin.delete_consumer_groups([group], request_timeout=_DEADLINE)[group].result(_DEADLINE)
             return
-        admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, list(places))], request_timeout=_DEADLINE)[
-            group
-        ].result(_DEADLINE)
+        wanted = ConsumerGroupTopicPartitions(group, list(places))
+        admin.alter_consumer_group_offsets([wanted], request_timeout=_DEADLINE)[group].result(_DEADLINE)
     except KafkaException as error:
         raise kafka_error(error, f"altering the offsets of {group}") from error
 
