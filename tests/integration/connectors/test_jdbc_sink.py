@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,7 @@ import pytest
 
 from tests.integration.connectors.jdbc_sink_death import RECORDS, REFUSED, UNDECODABLE, mortals
 from tests.integration.connectors.sink_harness import RunningSink, SinkHarness, consumed, records
-from tests.integration.connectors.target_database import (
-    TargetDatabase,
-    mariadb_target,
-    postgres_target,
-    sqlite_target,
-)
+from tests.integration.connectors.target_database import TargetDatabase
 from tests.support.eventually import eventually
 from tidegate.connectors.jdbc_sink import JdbcSinkConnector
 from tidegate.errors import FatalError, FencedError, RecordHaltedError, RetriableError
@@ -31,17 +26,9 @@ ID = pa.field("id", pa.int64(), nullable=False)
 NAME = pa.field("name", pa.string())
 
 
-@pytest.fixture(params=["postgresql", "mariadb", "sqlite"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TargetDatabase]:
-    match request.param:
-        case "postgresql":
-            target = postgres_target(request.getfixturevalue("postgres"))
-        case "mariadb":
-            target = mariadb_target(request.getfixturevalue("mariadb"))
-        case _:
-            target = sqlite_target(tmp_path)
-    yield target
-    target.close()
+@pytest.fixture
+def database(target: TargetDatabase) -> TargetDatabase:
+    return target
 
 
 def sink(database: TargetDatabase, *, tolerant: bool = False, **keys: Any) -> SinkHarness:

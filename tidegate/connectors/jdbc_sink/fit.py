@@ -17,6 +17,7 @@ _NUMBERS = (Kind.INTEGER, Kind.REAL, Kind.DECIMAL)
 _MOMENTS = (Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.INSTANT)
 _INSTANT = pa.timestamp("us", "UTC")
 _WHOLE = pa.decimal256(76, 0)
+_MOST_WHOLE = 1e38
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +149,7 @@ def _whole(array: pa.Array, faults: dict[int, str]) -> pa.Array:
     if pa.types.is_integer(array.type):
         return array
     if pa.types.is_floating(array.type):
+        _fault(faults, array, pc.greater(pc.abs(array), _MOST_WHOLE), "is out of range of any column of whole numbers")
         whole = pc.and_(pc.is_finite(array), pc.equal(pc.floor(array), array))
     elif array.type.scale <= 0:
         whole = array.is_valid()
