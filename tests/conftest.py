@@ -9,11 +9,13 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.needs_apache_kafka import start_or_skip
+from tests.support.needs_mariadb import install_or_skip
 from tests.support.not_tested import NOT_TESTED
 from tests.support.session_state import make_session_state, remove_session_state
 from tidegate.devstack import (
     ApacheKafka,
     Etcd,
+    MariaDB,
     Postgres,
     SeaweedFS,
     Tansu,
@@ -67,6 +69,14 @@ def seaweedfs(state_dir: Path) -> Iterator[SeaweedFS]:
 def postgres(state_dir: Path) -> Iterator[Postgres]:
     """A shared PostgreSQL: make a database of your own in it (``create_database``)."""
     with Postgres(state_dir) as component:
+        yield component
+
+
+@pytest.fixture(scope="session")
+def mariadb(state_dir: Path, pytestconfig: pytest.Config) -> Iterator[MariaDB]:
+    """A shared MariaDB: make a database of your own in it; where it can not be had the test is skipped, loudly."""
+    install_or_skip(pytestconfig)
+    with MariaDB(state_dir) as component:
         yield component
 
 

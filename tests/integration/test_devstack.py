@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import psutil
 import psycopg
+import pymysql
 import pytest
 from botocore.exceptions import ClientError
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Producer, TopicPartition
@@ -22,12 +23,14 @@ from confluent_kafka.cimpl import NewTopic
 
 from tests.conftest import TEST_BUCKET
 from tests.support.eventually import eventually
+from tests.support.needs_mariadb import install_or_skip
 from tidegate.devstack import (
     ApacheKafka,
     Component,
     ComponentStartError,
     EmbeddedStack,
     Etcd,
+    MariaDB,
     Postgres,
     SeaweedFS,
     StateDirInUseError,
@@ -124,6 +127,24 @@ def test_postgres_keeps_its_rows_over_a_kill(state_dir: Path) -> None:
         postgres.start()
         with psycopg.connect(postgres.url()) as connection:
             assert connection.execute("SELECT n FROM t").fetchone() == (7,)
+
+
+def test_mariadb_keeps_its_rows_over_a_kill(state_dir: Path, pytestconfig: pytest.Config) -> None:
+    install_or_skip(pytestconfig)
+    with MariaDB(state_dir / uuid.uuid4().hex) as component:
+        component.create_database("kept")
+        with component.connect("kept") as connection, connection.cursor() as cursor:
+            cursor.execute("CREATE TABLE t (id INT)")
+            cursor.execute("INSERT INTO t VALUES (1)")
+        component.kill9()
+        component.start()
+        with component.connect("kept") as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT id FROM t")
+            assert cursor.fetchall() == ((1,),)
+        with pytest.raises(pymysql.err.OperationalError, match="Access denied"):
+            pymysql.connect(host=component.host, port=component.port("mariadb"), user="root", password="")
+        family = _family(component)
+    assert _none_lives(family)
 
 
 def test_s3_refuses_to_overwrite_when_told_so(seaweedfs: SeaweedFS) -> None:

@@ -6,6 +6,7 @@ from tidegate.devstack.apache_kafka import ApacheKafka
 from tidegate.devstack.component import Component
 from tidegate.devstack.errors import ComponentMissingError, ComponentStartError, StateDirInUseError
 from tidegate.devstack.etcd import Etcd
+from tidegate.devstack.mariadb import MariaDB
 from tidegate.devstack.postgres import Postgres
 from tidegate.devstack.process import OwnedProcess
 from tidegate.devstack.reaping import reap_leftovers
@@ -20,6 +21,7 @@ __all__ = [
     "ComponentStartError",
     "EmbeddedStack",
     "Etcd",
+    "MariaDB",
     "OwnedProcess",
     "Postgres",
     "SeaweedFS",

@@ -19,11 +19,13 @@ _COMMON = (
 def page(plugin: Plugin) -> str:
     """One connector's page, in Markdown."""
     guarantees = str(getattr(plugin.connector, "guarantees", "")).strip()
+    example = str(getattr(plugin.connector, "example", "")).strip()
     parts = [
         f"# {plugin.name}",
         plugin.doc,
         f"`connector.class`: `{plugin.name}`" + "".join(f" or `{alias}`" for alias in plugin.aliases) + ".",
         *(["## Guarantees", guarantees] if guarantees else []),
+        *(["## Example", example] if example else []),
         "## Configuration",
         _COMMON,
         *configuration(plugin.connector.config_def),

@@ -124,3 +124,17 @@ class SinkConnector(ABC):
     def validate(self, config: Config) -> Sequence[ConfigProblem]:
         """Checks what single keys can not tell: combinations, reachability. May do IO with short deadlines."""
         return ()
+
+    def alter_offsets(  # noqa: B027
+        self, config: Config, connector: str, offsets: Mapping[TopicPartition, int] | None
+    ) -> None:
+        """Called before a stopped connector's offsets are altered in Kafka, for sinks that hold them in their target.
+
+        Args:
+            config: the connector's configuration.
+            connector: its name.
+            offsets: the new offsets of the topic partitions that are altered; None resets all.
+
+        Raises:
+            TidegateError: they can not be altered there; then they are not altered in Kafka.
+        """

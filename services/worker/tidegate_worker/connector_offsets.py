@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,10 +18,13 @@ from tidegate.kafka.errors import kafka_error
 from tidegate.kafka.properties import client_properties
 from tidegate.kafka.source_offsets import SourceOffsets
 from tidegate.kafka.transactions import TransactionalProducer
+from tidegate.records.envelope import TopicPartition
 from tidegate.sdk.config_def import Config
 from tidegate_worker.task.sink_loop import sink_group
 
 _DEADLINE = 15.0
+
+AlterTarget = Callable[[Mapping[TopicPartition, int] | None], None]
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,18 @@ def alter_offsets(
     config: Config,
     transactional_name: str,
     entries: Sequence[OffsetEntry] | None,
+    alter_target: AlterTarget | None = None,
 ) -> str:
     """Writes positions, all or none; ``entries`` None deletes all.
+
+    Args:
+        kafka: librdkafka properties.
+        offsets_topic: name, partitions and replication of the topic of source offsets.
+        type_: source or sink.
+        config: the connector's configuration.
+        transactional_name: transactional id for a source's offsets.
+        entries: the positions.
+        alter_target: alters the offsets that a sink holds in its target; called first.
 
     Returns:
         What was done, in words.
@@ -94,7 +107,14 @@ def alter_offsets(
         finally:
             producer.close()
     else:
-        _alter_group(kafka, name, entries)
+        places = None if entries is None else [_place(entry) for entry in entries]
+        if alter_target is not None:
+            alter_target(
+                None
+                if places is None
+                else {TopicPartition(place.topic, place.partition): place.offset for place in places}
+            )
+        _alter_group(kafka, name, places)
     done = "reset" if entries is None else "altered"
     return f"The offsets for connector {name} have been {done} successfully"
 
@@ -130,19 +150,17 @@ def _group_offsets(kafka: Mapping[str, str], connector: str) -> list[KafkaTopicP
     )
 
 
-def _alter_group(kafka: Mapping[str, str], connector: str, entries: Sequence[OffsetEntry] | None) -> None:
+def _alter_group(kafka: Mapping[str, str], connector: str, places: Sequence[KafkaTopicPartition] | None) -> None:
     admin = AdminClient(client_properties(kafka))
     group = sink_group(connector)
     try:
-        if entries is None:
+        if places is None:
             existing = _group_offsets(kafka, connector)
             if existing:
                 admin.delete_consumer_groups([group], request_timeout=_DEADLINE)[group].result(_DEADLINE)
             return
-        places = [_place(entry) for entry in entries]
-        admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, places)], request_timeout=_DEADLINE)[
-            group
-        ].result(_DEADLINE)
+        wanted = ConsumerGroupTopicPartitions(group, list(places))
+        admin.alter_consumer_group_offsets([wanted], request_timeout=_DEADLINE)[group].result(_DEADLINE)
     except KafkaException as error:
         raise kafka_error(error, f"altering the offsets of {group}") from error
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
 from typing import Any, TypeVar
@@ -29,6 +30,7 @@ from tidegate.records.envelope import Batch
 from tidegate.sdk.config_def import Config, ConfigValue, Type
 from tidegate.sdk.connector_config import add_problems, check, definition, parse
 from tidegate.sdk.plugins import Plugin, Plugins
+from tidegate.sdk.sink import SinkConnector
 from tidegate.sdk.source import SourceConnector, SourceTask
 from tidegate.transforms.chain import TransformChain
 from tidegate.transforms.configuration import transform_chain
@@ -250,7 +252,11 @@ def set_offsets(
     plugin, parsed = _parsed(facts, config)
     fence_tasks(facts, config["name"], tasks)
     name = transactional_id(facts.cluster, config["name"], 0)
-    return alter_offsets(facts.kafka, _topic_settings(facts), plugin.type, parsed, name, entries)
+    connector = plugin.connector()
+    target = None
+    if isinstance(connector, SinkConnector):
+        target = partial(connector.alter_offsets, parsed, config["name"])
+    return alter_offsets(facts.kafka, _topic_settings(facts), plugin.type, parsed, name, entries, target)
 
 
 def fence_tasks(facts: WorkerFacts, connector: str, tasks: int) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +92,30 @@ def test_those_of_a_sink(user: User, tmp_path: Path) -> None:
     assert user.offsets(name) == []
     user.steer(name, "resume")
     eventually(lambda: set(written(user, target)) == {0, 1, 2, 3, 4, 5, 10, 11, 12, 13}, timeout=DEADLINE)
+
+
+def test_those_that_a_sink_holds_in_its_database(user: User, tmp_path: Path) -> None:
+    topic, name, file = user.topic(), user.fresh("rows"), tmp_path / "target.db"
+    config = {"connection.url": f"jdbc:sqlite:{file}", "table.name.format": "t", "auto.create": "true"}
+    user.produce(topic, *(b'{"n": %d}' % n for n in range(4)), partition=0)
+    config |= {"connector.class": "jdbc-sink", "topics": topic, "offset.flush.interval.ms": "100"}
+    user.deploy(name, **config, **JSON)
+
+    def numbers() -> list[int]:
+        with closing(sqlite3.connect(file)) as database:
+            return [n for (n,) in database.execute("SELECT n FROM t ORDER BY n")]
+
+    eventually(lambda: numbers() == [0, 1, 2, 3], timeout=DEADLINE)
+    eventually(lambda: user.offsets(name) == [place(topic, 0, 4)], timeout=DEADLINE)
+    path = f"/connectors/{name}/offsets"
+    user.stopped(name)
+    assert user.rest.patch(path, json={"offsets": [place(topic, 0, 2)]}).status_code == 200
+    user.steer(name, "resume")
+    eventually(lambda: numbers() == [0, 1, 2, 2, 3, 3], timeout=DEADLINE)
+    user.stopped(name)
+    assert user.rest.delete(path).status_code == 200
+    user.steer(name, "resume")
+    eventually(lambda: numbers() == [0, 0, 1, 1, 2, 2, 2, 3, 3, 3], timeout=DEADLINE)
 
 
 def written(user: User, target: Path) -> list[int]:

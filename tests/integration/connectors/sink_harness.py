@@ -35,6 +35,7 @@ def consumed(
     topic: str,
     value: pa.Array,
     *,
+    key: pa.Array | None = None,
     partition: int | Sequence[int] = 0,
     first_offset: int = 0,
     offsets: Sequence[int] | None = None,
@@ -43,8 +44,9 @@ def consumed(
     """A batch as a worker gives it to a sink; offsets count on from ``first_offset`` unless given."""
     rows = len(value)
     partitions = [partition] * rows if isinstance(partition, int) else list(partition)
+    key = pa.nulls(rows) if key is None else key
     fields = [
-        pa.field("key", pa.null()),
+        pa.field("key", key.type),
         pa.field("value", value.type),
         pa.field("headers", HEADERS),
         pa.field("timestamp", TIMESTAMP),
@@ -52,7 +54,7 @@ def consumed(
         pa.field("offset", pa.int64()),
     ]
     columns = [
-        pa.nulls(rows),
+        key,
         value,
         pa.nulls(rows, HEADERS),
         pa.array(timestamps or [1_700_000_000_000] * rows, pa.int64()).cast(TIMESTAMP),

@@ -13,7 +13,9 @@ from tidegate.sdk.plugins import CONNECTORS, Plugins
 def test_every_connector_here_loads() -> None:
     plugins = Plugins.discover()
     assert not plugins.broken
-    assert {"jdbc-source", "s3-sink", "file-source", "file-sink", "datagen-source"} <= {p.name for p in plugins.all()}
+    assert {"jdbc-source", "jdbc-sink", "s3-sink", "file-source", "file-sink", "datagen-source"} <= {
+        p.name for p in plugins.all()
+    }
 
 
 @pytest.mark.parametrize(
@@ -22,6 +24,8 @@ def test_every_connector_here_loads() -> None:
         ("s3-sink", "s3-sink"),
         ("io.confluent.connect.jdbc.JdbcSourceConnector", "jdbc-source"),
         ("io.confluent.connect.s3.S3SinkConnector", "s3-sink"),
+        ("io.confluent.connect.jdbc.JdbcSinkConnector", "jdbc-sink"),
+        ("io.debezium.connector.jdbc.JdbcSinkConnector", "jdbc-sink"),
         ("org.apache.kafka.connect.file.FileStreamSourceConnector", "file-source"),
         ("FileStreamSource", "file-source"),
         ("org.apache.kafka.connect.file.FileStreamSinkConnector", "file-sink"),
