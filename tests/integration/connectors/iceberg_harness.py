@@ -24,6 +24,7 @@ from tidegate.connectors.iceberg.catalog import catalog_properties
 from tidegate.connectors.iceberg.committer import Committer
 from tidegate.devstack import ApacheKafka, SeaweedFS, Tansu
 from tidegate.kafka.properties import consumer_properties
+from tidegate.kafka.topics import TopicAdmin
 from tidegate.kafka.transactions import TransactionalProducer
 from tidegate.records.envelope import HEADERS, TIMESTAMP, Batch, SinkOffset, TopicPartition
 
@@ -83,6 +84,7 @@ class Lakehouse:
         self.catalog: Catalog = load_catalog("iceberg", **catalog_properties(catalog))
         self._store = store
         self._epoch = 0
+        TopicAdmin(self.kafka).ensure(TOPIC, partitions=4)
 
     def config(self, keys: Mapping[str, str]) -> dict[str, str]:
         """The configuration with further keys."""
@@ -237,6 +239,7 @@ class RunningTask:
             return {}
         wanted = [KafkaTopicPartition(where.topic, where.partition) for where in partitions]
         found = self._consumer.committed(wanted, timeout=_DEADLINE)
+        assert all(each.error is None for each in found)
         return {
             TopicPartition(each.topic, each.partition): SinkOffset(each.offset) for each in found if each.offset >= 0
         }

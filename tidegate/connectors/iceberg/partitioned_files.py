@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyiceberg.manifest import DataFile
-from pyiceberg.partitioning import PartitionFieldValue, PartitionKey
+from pyiceberg.partitioning import PartitionFieldValue, PartitionKey, partition_record_value
+from pyiceberg.typedef import Record
 
 from tidegate.connectors.iceberg.data_file import OpenDataFile
 from tidegate.connectors.iceberg.layout import Layout
@@ -135,7 +137,15 @@ def partition_key(values: PartitionValues, layout: Layout) -> PartitionKey | Non
     if layout.spec.is_unpartitioned():
         return None
     fields = [PartitionFieldValue(f, value) for f, value in zip(layout.spec.fields, values, strict=True)]
-    return PartitionKey(fields, layout.spec, layout.schema)
+    return _Partition(fields, layout.spec, layout.schema)
+
+
+class _Partition(PartitionKey):
+    """A partition of which several fields may come from one column, which PyIceberg's own does not allow."""
+
+    @cached_property
+    def partition(self) -> Record:
+        return Record(*(partition_record_value(each.field, each.value, self.schema) for each in self.field_values))
 
 
 def _partition_columns(rows: pa.StructArray, layout: Layout) -> Iterator[pa.Array]:
