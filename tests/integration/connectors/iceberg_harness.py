@@ -155,7 +155,8 @@ class Lakehouse:
     def committer(self) -> Iterator[Committer]:
         """A committer, as task 0 makes it, to be driven by hand."""
         running = self.start(task=_NO_TASK)
-        reader, committer = running.task._make_committer()
+        assert running.task.writer is not None
+        reader, committer = running.task.writer.make_committer()
         with reader:
             yield committer
         running.close()

@@ -18,6 +18,7 @@ from tidegate.cli.iceberg import app
 from tidegate.connectors.iceberg import compaction
 from tidegate.connectors.iceberg.compaction import compact
 from tidegate.connectors.iceberg.leftovers import delete_leftovers, leftovers
+from tidegate.connectors.iceberg.merge import copy_rows
 from tidegate.devstack import SeaweedFS, Tansu
 from tidegate.records.envelope import Batch, TopicPartition
 
@@ -74,14 +75,13 @@ def test_small_files_become_one_and_nothing_else_changes(lake: Lakehouse, tmp_pa
 
 def test_a_sink_goes_on_while_a_table_is_compacted(lake: Lakehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     write(lake, 5)
-    copy = compaction.copy
 
     def copy_and_append(*args: Any) -> Any:
-        new = copy(*args)
+        new = copy_rows(*args)
         write(lake, 1)
         return new
 
-    monkeypatch.setattr(compaction, "copy", copy_and_append)
+    monkeypatch.setattr(compaction, "copy_rows", copy_and_append)
     done = compact(lake.catalog, lake.table_name)
     assert (done.files_before, done.files_after) == (5, 1)
     assert lake.ids() == list(range(60))
@@ -94,16 +94,15 @@ def test_files_changed_while_they_are_compacted_are_left(lake: Lakehouse, monkey
         run.put(keyed_batch([{"id": first}], [{"id": first, "name": "old"}], KEY, ROW, first_offset=first))
         run.commit()
     lake.commit_all()
-    copy = compaction.copy
 
     def copy_and_change(*args: Any) -> Any:
-        new = copy(*args)
+        new = copy_rows(*args)
         run.put(keyed_batch([{"id": 2}], [{"id": 2, "name": "new"}], KEY, ROW, first_offset=5))
         run.commit()
         lake.commit_all()
         return new
 
-    monkeypatch.setattr(compaction, "copy", copy_and_change)
+    monkeypatch.setattr(compaction, "copy_rows", copy_and_change)
     assert compact(lake.catalog, lake.table_name).files_before == 0
     assert [row["name"] for row in lake.rows()] == ["old", "old", "new", "old", "old"]
     monkeypatch.undo()

@@ -21,7 +21,8 @@ from tidegate.connectors.iceberg.committer import next_moment
 from tidegate.connectors.iceberg.evolution import evolution
 from tidegate.connectors.iceberg.faults import null_faults
 from tidegate.connectors.iceberg.keyed_rows import KeySet, last_of_each
-from tidegate.connectors.iceberg.partition_by import PartitionTerm, parse_partition_by, partition_spec
+from tidegate.connectors.iceberg.partition_by import PartitionTerm, parse_partition_by
+from tidegate.connectors.iceberg.partition_spec import partition_spec
 from tidegate.connectors.iceberg.projection import project
 from tidegate.connectors.iceberg.table_names import TableRouter
 from tidegate.errors import FatalError
@@ -215,8 +216,15 @@ def test_keys_of_two_columns_are_found_as_pairs(rows: list[tuple[int, str]], wan
             {"a": pa.array([a for a, _ in pairs], pa.int64()), "b": pa.array([b for _, b in pairs], pa.string())}
         )
 
-    found = KeySet([table(wanted[:3]), table(wanted[3:])]).matches(table(rows))
-    assert found.to_pylist() == [pair in wanted for pair in rows]
+    for columns in (["a", "b"], ["b"]):
+        keys = KeySet([(0, table(wanted[:3]).select(columns)), (1, table(wanted[3:]).select(columns))])
+
+        def part(pair: tuple[int, str], columns: list[str] = columns) -> tuple[Any, ...]:
+            return pair if len(columns) == 2 else pair[1:]
+
+        for after, left in ((-1, wanted), (0, wanted[3:]), (1, [])):
+            expected = [part(pair) in [part(each) for each in left] for pair in rows]
+            assert keys.matches(table(rows), after).to_pylist() == expected
 
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=30))

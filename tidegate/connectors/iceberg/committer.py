@@ -15,6 +15,7 @@ log = get_logger(__name__)
 
 _MOST_CHANGES = 10_000
 _MOST_ROWS_BY_KEY = 2_000_000
+_MOST_CHANGES_BY_KEY = 500
 _READ_WAIT = 0.2
 _PATIENCE = 300.0
 _LONGEST_PAUSE = 10.0
@@ -155,7 +156,8 @@ def _portions(told: list[Told]) -> list[list[Told]]:
     rows = 0
     for offset, change in told:
         weight = change.rows if change.id_columns else 0
-        if portions[-1] and rows + weight > _MOST_ROWS_BY_KEY:
+        many = rows + weight > _MOST_ROWS_BY_KEY or (change.id_columns and len(portions[-1]) >= _MOST_CHANGES_BY_KEY)
+        if portions[-1] and many:
             portions.append([])
             rows = 0
         portions[-1].append((offset, change))

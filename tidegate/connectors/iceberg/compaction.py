@@ -13,7 +13,7 @@ from pyiceberg.table import FileScanTask, Table
 
 from tidegate.connectors.iceberg.catalog import iceberg_errors
 from tidegate.connectors.iceberg.layout import Layout
-from tidegate.connectors.iceberg.merge import Merged, copy
+from tidegate.connectors.iceberg.merge import Merged, copy_rows
 from tidegate.connectors.iceberg.one_attempt import OneAttempt
 from tidegate.connectors.iceberg.table_commit import delete_files, stage
 from tidegate.errors import ConflictError
@@ -74,7 +74,7 @@ def compact(
         progress(done, len(groups))
         table = _load(catalog, name)
         layout = Layout(table, "compacted", properties)
-        new = copy(table, layout, group, None)
+        new = copy_rows(table, layout, group, None)
         if _replace(catalog, name, table, layout, group, new):
             replaced += [task.file for task in group]
             written += new

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 _ROW = "__tidegate_row"
+_CHANGE = "__tidegate_change"
 
 
 def keys_of(rows: pa.StructArray, columns: Sequence[str]) -> pa.Table:
@@ -24,30 +25,51 @@ def last_of_each(keys: pa.Table) -> pa.Array:
 
 
 class KeySet:
-    """Keys to look rows up by.
+    """Keys to look rows up by, each with the number of the last change that has it.
 
     Args:
-        parts: tables of the same key columns, in any number.
+        parts: numbers of changes with tables of the same key columns.
     """
 
-    def __init__(self, parts: Iterable[pa.Table]) -> None:
-        tables = [part for part in parts if part.num_rows]
-        merged = pa.concat_tables(tables, promote_options="permissive") if tables else None
-        self.keys = None if merged is None else merged.group_by(merged.column_names).aggregate([])
+    def __init__(self, parts: Iterable[tuple[int, pa.Table]]) -> None:
+        numbered = [
+            part.append_column(_CHANGE, pa.array([number] * part.num_rows, pa.int64()))
+            for number, part in parts
+            if part.num_rows
+        ]
+        self.keys: pa.Table | None = None
+        self._last: Any = None
+        if numbered:
+            merged = pa.concat_tables(numbered, promote_options="permissive")
+            names = [name for name in merged.column_names if name != _CHANGE]
+            grouped = merged.group_by(names).aggregate([(_CHANGE, "max")])
+            self.keys = grouped.select(names)
+            self._last = grouped[f"{_CHANGE}_max"].combine_chunks()
 
     def __len__(self) -> int:
         return 0 if self.keys is None else int(self.keys.num_rows)
 
-    def matches(self, rows: pa.Table) -> pa.Array:
-        """For each row of key columns whether its key is in the set."""
+    def matches(self, rows: pa.Table, after: int = -1) -> pa.Array:
+        """For each row of key columns whether a change after one has its key.
+
+        Args:
+            rows: n keys.
+            after: number of the change the rows are of; less than any for rows that no change brought.
+        """
         if self.keys is None or not rows.num_rows:
             return pa.array([False] * rows.num_rows, pa.bool_())
         names = self.keys.column_names
+        numbers = pa.array(range(rows.num_rows), pa.int64())
         if len(names) == 1:
-            column = rows[names[0]]
-            found = pc.is_in(column, value_set=self.keys[names[0]].combine_chunks().cast(column.type))
-            return found.combine_chunks() if isinstance(found, pa.ChunkedArray) else found
+            column = _whole(rows[names[0]])
+            places = pc.index_in(column, value_set=_whole(self.keys[names[0]]).cast(column.type))
+            return pc.fill_null(pc.greater(self._last.take(places), after), False)
+        later = self.keys.filter(pc.greater(self._last, after))
         schema = pa.schema([rows.schema.field(name) for name in names])
-        numbered = rows.select(names).append_column(_ROW, pa.array(range(rows.num_rows), pa.int64()))
-        joined = numbered.join(self.keys.select(names).cast(schema), keys=names, join_type="left semi")
-        return pc.is_in(pa.array(range(rows.num_rows), pa.int64()), value_set=joined[_ROW].combine_chunks())
+        numbered = rows.select(names).append_column(_ROW, numbers)
+        joined = numbered.join(later.cast(schema), keys=names, join_type="left semi")
+        return pc.is_in(numbers, value_set=_whole(joined[_ROW]))
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    return column.combine_chunks()

@@ -242,5 +242,3 @@ CONFIG = (
         group=_COMMITS,
     )
 )
-"""Beside these: ``iceberg.table.<table>.{id-columns,partition-by,route-regex}``, ``iceberg.tables.auto-create-props.*``
-(properties of created tables) and ``iceberg.tables.write-props.*`` (over the properties of tables, while writing)."""

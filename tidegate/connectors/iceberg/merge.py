@@ -60,25 +60,24 @@ def merge(table: Table, layout: Layout, changes: Sequence[Change]) -> Merged:
     merged = Merged()
     staged = [(change, read_files(table.io, change)) for change in changes]
     merged.spent += [place for change, _ in staged for place in (change.manifest, change.deleted) if place]
-    kept: list[tuple[DataFile, KeySet]] = []
-    later: list[pa.Table] = []
-    for change, files in reversed(staged):
-        keys_later = KeySet(later)
-        kept += [(file, keys_later) for file in files]
+    parts: list[tuple[int, pa.Table]] = []
+    for number, (change, files) in enumerate(staged):
         if change.id_columns:
-            own = [_key_columns(table, FileScanTask(file), change.id_columns) for file in files]
+            parts += [(number, _key_columns(table, FileScanTask(file), change.id_columns)) for file in files]
             deleted = read_keys(table.io, change)
-            later += own if deleted is None else [*own, deleted.select(list(change.id_columns))]
-    gone = KeySet(later)
-    for file, keys in reversed(kept):
-        _keep(table, layout, FileScanTask(file), keys, merged, is_new=True)
-    if len(gone):
-        for task in _candidates(table, gone):
-            _keep(table, layout, task, gone, merged, is_new=False)
+            if deleted is not None:
+                parts.append((number, deleted.select(list(change.id_columns))))
+    keys = KeySet(parts)
+    for number, (_, files) in enumerate(staged):
+        for file in files:
+            _keep(table, layout, FileScanTask(file), keys, merged, number)
+    if len(keys):
+        for task in _candidates(table, keys):
+            _keep(table, layout, task, keys, merged, None)
     return merged
 
 
-def copy(
+def copy_rows(
     table: Table, layout: Layout, tasks: Iterable[FileScanTask], keep: Iterator[pa.Array] | None
 ) -> list[DataFile]:
     """Copies the rows of data files into new ones with the table's present schema and partitioning.
@@ -111,20 +110,23 @@ def copy(
         raise
 
 
-def _keep(table: Table, layout: Layout, task: FileScanTask, keys: KeySet, merged: Merged, *, is_new: bool) -> None:
+def _keep(table: Table, layout: Layout, task: FileScanTask, keys: KeySet, merged: Merged, number: int | None) -> None:
+    """Decides on a file of the change of a number, or of the table."""
     file = task.file
     mask = None
     if len(keys):
         assert keys.keys is not None
-        matched = keys.matches(_key_columns(table, task, tuple(keys.keys.column_names)))
+        own = _key_columns(table, task, tuple(keys.keys.column_names))
+        matched = keys.matches(own, -1 if number is None else number)
         if pc.any(matched).as_py():
             mask = pc.invert(matched)
+    is_new = number is not None
     foreign = is_new and file.spec_id != layout.spec.spec_id
     if mask is None and not foreign:
         if is_new:
             merged.added.append(file)
         return
-    copied = copy(table, layout, [task], None if mask is None else iter([mask]))
+    copied = copy_rows(table, layout, [task], None if mask is None else iter([mask]))
     merged.added += copied
     merged.written += [each.file_path for each in copied]
     if is_new:

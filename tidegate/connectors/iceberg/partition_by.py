@@ -4,26 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
-
-from pyiceberg.partitioning import PARTITION_FIELD_ID_START, PartitionField, PartitionSpec
-from pyiceberg.schema import Schema
-from pyiceberg.transforms import (
-    BucketTransform,
-    DayTransform,
-    HourTransform,
-    IdentityTransform,
-    MonthTransform,
-    Transform,
-    TruncateTransform,
-    YearTransform,
-)
 
 _OUTSIDE_PARENTHESES = re.compile(r",(?![^()]*\))")
 _TERM = re.compile(r"(?:(?P<transform>\w+)\s*\()?\s*(?P<column>[^(),]+?)\s*(?:,\s*(?P<number>\d+)\s*)?\)?")
-_PLAIN: dict[str, Any] = {"year": YearTransform, "month": MonthTransform, "day": DayTransform, "hour": HourTransform}
-_NUMBERED: dict[str, Any] = {"bucket": BucketTransform, "truncate": TruncateTransform}
-_SUFFIX = {"truncate": "trunc"}
+_PLAIN = ("year", "month", "day", "hour")
+_NUMBERED = ("bucket", "truncate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,27 +35,6 @@ def parse_partition_by(text: str) -> tuple[PartitionTerm, ...]:
     return tuple(_term(part.strip()) for part in _OUTSIDE_PARENTHESES.split(text) if part.strip())
 
 
-def partition_spec(terms: tuple[PartitionTerm, ...], schema: Schema) -> PartitionSpec:
-    """The partitioning of a table with a schema.
-
-    Raises:
-        ValueError: a column is missing or its type does not go with the transform.
-    """
-    fields = []
-    for number, term in enumerate(terms):
-        try:
-            source = schema.find_field(term.column)
-        except ValueError:
-            raise ValueError(f"partition column {term.column!r} is no field of the record") from None
-        transform = _transform(term)
-        if not transform.can_transform(source.field_type):
-            raise ValueError(f"{term.transform}() does not go with {term.column!r}, which is {source.field_type}")
-        flat = term.column.replace(".", "_")
-        name = flat if term.transform == "identity" else f"{flat}_{_SUFFIX.get(term.transform, term.transform)}"
-        fields.append(PartitionField(source.field_id, PARTITION_FIELD_ID_START + number, transform, name))
-    return PartitionSpec(*fields)
-
-
 def _term(text: str) -> PartitionTerm:
     match = _TERM.fullmatch(text)
     if match is None or ("(" in text) != text.endswith(")"):
@@ -85,12 +49,3 @@ def _term(text: str) -> PartitionTerm:
     if (singular in _NUMBERED) != (number is not None) or number == 0:
         raise ValueError(f"{text!r}: bucket and truncate take a column and a number from 1, the others a column alone")
     return PartitionTerm(match["column"], singular, number)
-
-
-def _transform(term: PartitionTerm) -> Transform[Any, Any]:
-    made: Transform[Any, Any] = IdentityTransform()
-    if term.transform in _PLAIN:
-        made = _PLAIN[term.transform]()
-    elif term.transform in _NUMBERED:
-        made = _NUMBERED[term.transform](term.number)
-    return made

@@ -85,11 +85,12 @@ def grown(known: Mapping[str, int], new: Mapping[str, int]) -> dict[str, int]:
 
 
 def _lineage(metadata: TableMetadata) -> Iterator[Snapshot]:
+    by_id = {snapshot.snapshot_id: snapshot for snapshot in metadata.snapshots}
     snapshot = metadata.current_snapshot()
     while snapshot is not None:
         yield snapshot
         parent = snapshot.parent_snapshot_id
-        snapshot = metadata.snapshot_by_id(parent) if parent is not None else None
+        snapshot = by_id.get(parent) if parent is not None else None
 
 
 def _entry(snapshot: Snapshot, key: str) -> str | None:

@@ -17,7 +17,8 @@ from tidegate.connectors.iceberg.catalog import iceberg_errors
 from tidegate.connectors.iceberg.column_types import UnstorableTypeError, iceberg_type
 from tidegate.connectors.iceberg.evolution import Evolution, evolution
 from tidegate.connectors.iceberg.layout import Layout
-from tidegate.connectors.iceberg.partition_by import parse_partition_by, partition_spec
+from tidegate.connectors.iceberg.partition_by import parse_partition_by
+from tidegate.connectors.iceberg.partition_spec import partition_spec
 from tidegate.connectors.iceberg.table_names import TableName, table_options
 from tidegate.errors import ConflictError, FatalError, NotFoundError
 from tidegate.sdk.config_def import Config
