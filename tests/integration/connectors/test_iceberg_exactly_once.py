@@ -26,6 +26,7 @@ from tidegate.connectors.iceberg.committer import Committer
 from tidegate.connectors.iceberg.table_commit import TableCommitter
 from tidegate.devstack import SeaweedFS, Tansu
 from tidegate.errors import FatalError, FencedError
+from tidegate.kafka.topics import TopicAdmin
 from tidegate.records.envelope import Batch, TopicPartition
 
 T0 = TopicPartition("orders", 0)
@@ -360,3 +361,21 @@ def _failure(run: RunningTask) -> FatalError | None:
     except FatalError as error:
         return error
     return None
+
+
+def test_a_control_topic_made_anew_counts_from_its_beginning(lake: Lakehouse) -> None:
+    run = lake.start(T0)
+    for first in (0, 10, 20):
+        run.put(rows(range(first, first + 10)))
+        run.commit()
+    lake.commit_all()
+    topic = f"tidegate-iceberg-{lake.connector}"
+    admin = TopicAdmin(lake.kafka)
+    admin.client.delete_topics([topic])[topic].result(30)
+    eventually(lambda: topic not in admin.partitions(), timeout=30)
+    again = lake.start(T0)
+    again.put(rows(range(30, 40)))
+    again.commit()
+    lake.commit_all()
+    assert lake.ids() == list(range(40))
+    again.close()

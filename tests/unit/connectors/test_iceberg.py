@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from pyiceberg.schema import Schema
 from pyiceberg.types import DoubleType, IntegerType, LongType, NestedField, StringType, StructType
 
-from tidegate.connectors.iceberg import IcebergSinkConnector
+from tidegate.connectors.iceberg import IcebergSinkConnector, IcebergSinkTask
 from tidegate.connectors.iceberg.change import Change
 from tidegate.connectors.iceberg.column_types import UnstorableTypeError, iceberg_type, storable, widened
 from tidegate.connectors.iceberg.committer import next_moment
@@ -245,3 +246,14 @@ def test_all_tasks_finish_at_the_same_moments(now: float, interval: float) -> No
     moment = next_moment(now, interval)
     assert moment > now - 1e-6
     assert moment - now <= interval * (1 + 1e-9) + 1e-6
+
+
+def test_a_worker_without_pyiceberg_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "tidegate.connectors.iceberg.record_writer", raising=False)
+    monkeypatch.setitem(sys.modules, "pyiceberg.catalog", None)
+    monkeypatch.delitem(sys.modules, "tidegate.connectors.iceberg.catalog", raising=False)
+    config = IcebergSinkConnector.config_def.parse({"iceberg.tables": "db.t", "iceberg.catalog.uri": "http://x"})
+    problems = IcebergSinkConnector().validate(config)
+    assert [problem.key for problem in problems] == ["connector.class"]
+    with pytest.raises(FatalError, match=r"pip install 'tidegate\[iceberg\]'"):
+        IcebergSinkTask().start(config, None)  # type: ignore[arg-type]
