@@ -22,6 +22,7 @@ from tidegate.devstack import (
 )
 
 TEST_BUCKET = "tests"
+TEST_LAKE = "lake"
 
 # Generating slowly says that the machine is busy, not that a test is wrong.
 settings.register_profile("tidegate", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -60,8 +61,8 @@ def tansu(state_dir: Path) -> Iterator[Tansu]:
 
 @pytest.fixture(scope="session")
 def seaweedfs(state_dir: Path) -> Iterator[SeaweedFS]:
-    """A shared object store with the bucket ``tests``: use a key prefix of your own in it."""
-    with SeaweedFS(state_dir, buckets=[TEST_BUCKET]) as component:
+    """A shared object store with the bucket ``tests`` and an Iceberg catalog: use a prefix, a namespace of your own."""
+    with SeaweedFS(state_dir, buckets=[TEST_BUCKET], table_bucket=TEST_LAKE) as component:
         yield component
 
 

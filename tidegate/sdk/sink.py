@@ -23,6 +23,21 @@ class SinkContext(Protocol):
     """The claim's epoch: grows each time the task moves or its worker restarts."""
     stopping: threading.Event
     """Set when the task has to come to an end."""
+    kafka: Mapping[str, str]
+    """The worker's librdkafka properties, for what a sink keeps in Kafka itself."""
+
+    def send(self, topic: str, value: bytes, key: bytes | None = None) -> None:
+        """Writes a record to Kafka in the transaction of the offsets that :meth:`SinkTask.pre_commit` returns.
+
+        To be called within ``pre_commit`` only. The record appears if and only if the offsets are committed; what an
+        earlier ``pre_commit`` sent and no transaction committed is gone.
+
+        Args:
+            topic: an existing topic.
+            value: the record's value.
+            key: decides the partition; spread when not given.
+        """
+        ...
 
     def report(self, batch: Batch, row: int, message: str, exception: str = "DataException") -> None:
         """Halts one record of a batch being put: it goes to the dead letter queue, or fails the task.

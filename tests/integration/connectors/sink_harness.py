@@ -21,8 +21,13 @@ class MemorySinkContext:
         self.task = 0
         self.epoch = epoch
         self.stopping = threading.Event()
+        self.kafka: Mapping[str, str] = {}
+        self.sent: list[tuple[str, bytes, bytes | None]] = []
         self.halted: list[tuple[int, int, str]] = []
         self._tolerant = tolerant
+
+    def send(self, topic: str, value: bytes, key: bytes | None = None) -> None:
+        self.sent.append((topic, value, key))
 
     def report(self, batch: Batch, row: int, message: str, exception: str = "DataException") -> None:
         if not self._tolerant:

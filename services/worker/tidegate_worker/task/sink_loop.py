@@ -63,15 +63,29 @@ class _HaltedAtRowError(RecordHaltedError):
 class SinkTaskContext:
     """What a sink task is given; see :class:`tidegate.sdk.SinkContext`."""
 
-    def __init__(self, connector: str, task: int, epoch: int, stopping: threading.Event, policy: HaltPolicy) -> None:
+    def __init__(
+        self,
+        connector: str,
+        task: int,
+        epoch: int,
+        stopping: threading.Event,
+        policy: HaltPolicy,
+        kafka: Mapping[str, str],
+    ) -> None:
         self.connector = connector
         self.task = task
         self.epoch = epoch
         self.stopping = stopping
+        self.kafka = kafka
+        self.sent: list[tuple[str, bytes, bytes | None]] = []
         self.raw: Batch | None = None
         self.batch: Batch | None = None
         self.reported: list[HaltedRecord] = []
         self._policy = policy
+
+    def send(self, topic: str, value: bytes, key: bytes | None = None) -> None:
+        """Adds a record to the transaction of the commit that is being prepared."""
+        self.sent.append((topic, value, key))
 
     def report(self, batch: Batch, row: int, message: str, exception: str = "DataException") -> None:
         """Halts one record of the batch being put."""
@@ -140,7 +154,7 @@ class SinkLoop:
         self._topics = topics
         self._patience = patience
         self._policy = HaltPolicy(config, connector, number)
-        self._context = SinkTaskContext(connector, number, epoch, control.stopping, self._policy)
+        self._context = SinkTaskContext(connector, number, epoch, control.stopping, self._policy, kafka)
         overrides = config.with_prefix("consumer.override.")
         self._from_end = overrides.get("auto.offset.reset") == "latest"
         self._consumer = record_consumer(kafka, sink_group(connector), overrides)
@@ -305,6 +319,7 @@ class SinkLoop:
         """One commit cycle; does nothing when no offset moves."""
         positions = dict(self._positions)
         self._control.beat()
+        self._context.sent = []
         ready = self._task.pre_commit(positions, closing=closing)
         moved = {place: offset for place, offset in ready.items() if offset.offset > self._committed.get(place, -1)}
         if not moved:
@@ -320,6 +335,8 @@ class SinkLoop:
         producer.begin()
         for record in letters:
             self._policy.produce(producer, record)
+        for topic, value, key in self._context.sent:
+            producer.produce(topic, value, key)
         producer.send_offsets(moved, self._consumer)
         self._control.guard()
         producer.commit()
