@@ -12,8 +12,6 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
-from confluent_kafka import Consumer
-from confluent_kafka import TopicPartition as KafkaTopicPartition
 from pyiceberg.catalog import Catalog, load_catalog
 from pyiceberg.table import Table
 
@@ -23,7 +21,7 @@ from tidegate.connectors.iceberg import IcebergSinkConnector, IcebergSinkTask
 from tidegate.connectors.iceberg.catalog import catalog_properties
 from tidegate.connectors.iceberg.committer import Committer
 from tidegate.devstack import ApacheKafka, SeaweedFS, Tansu
-from tidegate.kafka.properties import consumer_properties
+from tidegate.kafka.record_consumer import record_consumer
 from tidegate.kafka.topics import TopicAdmin
 from tidegate.kafka.transactions import TransactionalProducer
 from tidegate.records.envelope import HEADERS, TIMESTAMP, Batch, SinkOffset, TopicPartition
@@ -185,7 +183,7 @@ class RunningTask:
     ) -> None:
         self.producer = TransactionalProducer(lakehouse.kafka, f"{lakehouse.connector}-{task}")
         self.producer.init()
-        self._consumer = Consumer(consumer_properties(lakehouse.kafka, f"connect-{lakehouse.connector}", {}))
+        self._consumer = record_consumer(lakehouse.kafka, f"connect-{lakehouse.connector}", {})
         self.context = MemorySinkContext(lakehouse.connector, epoch, tolerant=tolerant)
         self.context.task = task
         self.context.kafka = lakehouse.kafka
@@ -238,12 +236,8 @@ class RunningTask:
     def _read_committed(self, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, SinkOffset]:
         if not partitions:
             return {}
-        wanted = [KafkaTopicPartition(where.topic, where.partition) for where in partitions]
-        found = self._consumer.committed(wanted, timeout=_DEADLINE)
-        assert all(each.error is None for each in found)
-        return {
-            TopicPartition(each.topic, each.partition): SinkOffset(each.offset) for each in found if each.offset >= 0
-        }
+        found = self._consumer.committed(partitions, _DEADLINE)
+        return {where: offset for where, offset in found.items() if offset is not None}
 
 
 def keyed_batch(

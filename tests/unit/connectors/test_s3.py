@@ -105,7 +105,7 @@ def test_manifest_names_tell_topics_apart() -> None:
     key = names.manifest(TopicPartition("a-1", 2), 7, 3, 99)
     assert parse_manifest_key(names.manifests(TopicPartition("a-1", 2)), key) == (7, 3, 99)
     assert parse_manifest_key(names.manifests(TopicPartition("a", 1)), key) is None
-    assert names.data(TopicPartition("t", 1), "partition=1", 5) == "topics/t/partition=1/t+1+0000000005.zstd.parquet"
+    assert names.data(TopicPartition("t", 1), "t/partition=1", 5) == "topics/t/partition=1/t+1+0000000005.zstd.parquet"
 
 
 def struct(**fields: Any) -> pa.StructType:

@@ -62,8 +62,7 @@ class ControlReader:
 
     def __init__(self, kafka: Mapping[str, str], control: ControlLog) -> None:
         self._control = control
-        properties = consumer_properties(kafka, control.topic, {})
-        self._consumer = Consumer({**properties, "auto.offset.reset": "error"})
+        self._consumer = Consumer(consumer_properties(kafka, control.topic, {}))
         hint = self._hint()
         self._committed = hint
         start = OFFSET_BEGINNING if hint is None else hint

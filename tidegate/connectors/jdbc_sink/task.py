@@ -265,7 +265,7 @@ class _Work:
 
     def place(self, row: int) -> tuple[TopicPartition, int]:
         """Topic partition and offset of a record."""
-        return TopicPartition(self.batch.topic, int(self._partitions[row])), int(self._offsets[row])
+        return TopicPartition(self.batch.original_topic, int(self._partitions[row])), int(self._offsets[row])
 
     def divide(
         self, limit: int, next_offsets: Mapping[TopicPartition, int], halted: Mapping[TopicPartition, dict[int, str]]
@@ -280,7 +280,7 @@ class _Work:
         again: dict[int, str] = {}
         ahead: dict[TopicPartition, int] = {}
         for partition in np.unique(partitions).tolist():
-            where = TopicPartition(self.batch.topic, partition)
+            where = TopicPartition(self.batch.original_topic, partition)
             here = partitions == partition
             new = here & (offsets >= next_offsets[where])
             fresh |= new

@@ -20,17 +20,20 @@ class ObjectNames:
     """
 
     def __init__(self, topics_dir: str, connector: str, codec: str) -> None:
-        self._root = f"{topics_dir.strip('/')}/" if topics_dir.strip("/") else ""
+        self.root = f"{topics_dir.strip('/')}/" if topics_dir.strip("/") else ""
+        """Prefix of everything."""
         self._connector = quote(connector, safe=" -_.")
         self._extension = _EXTENSIONS.get(codec, f"{codec}.parquet")
 
     def data(self, where: TopicPartition, directory: str, offset: int) -> str:
-        """A data file, named by its first record, as Confluent's sink names them."""
-        return f"{self.topic(where.topic)}{directory}/{self._file_prefix(where)}{offset:010d}.{self._extension}"
+        """A data file, named by its first record, as Confluent's sink names them.
 
-    def topic(self, topic: str) -> str:
-        """Prefix of a topic's data files."""
-        return f"{self._root}{topic}/"
+        Args:
+            where: the topic partition the records were consumed from.
+            directory: below the root: the topic the records are for, and its own directory below that.
+            offset: of the first record.
+        """
+        return f"{self.root}{directory}/{self._file_prefix(where)}{offset:010d}.{self._extension}"
 
     def is_data_of(self, where: TopicPartition, key: str) -> bool:
         """Whether a key is that of a data file of a topic partition."""
@@ -38,7 +41,7 @@ class ObjectNames:
 
     def manifests(self, where: TopicPartition) -> str:
         """Prefix of a topic partition's manifests."""
-        return f"{self._root}_tidegate/{self._connector}/manifests/{where.topic}-{where.partition}-"
+        return f"{self.root}_tidegate/{self._connector}/manifests/{where.topic}-{where.partition}-"
 
     def manifest(self, where: TopicPartition, offset: int, epoch: int, started_ms: int) -> str:
         """The manifest of a commit at an offset; later holders sort after earlier ones."""
@@ -46,7 +49,7 @@ class ObjectNames:
 
     def schema(self, topic: str) -> str:
         """The object that keeps the widest schema of a topic."""
-        return f"{self._root}_tidegate/{self._connector}/schemas/{topic}.json"
+        return f"{self.root}_tidegate/{self._connector}/schemas/{topic}.json"
 
     @staticmethod
     def _file_prefix(where: TopicPartition) -> str:

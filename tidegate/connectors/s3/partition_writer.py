@@ -63,7 +63,7 @@ class PartitionWriter:
         """Takes rows of one directory.
 
         Args:
-            directory: below the topic's.
+            directory: below the root.
             rows: n rows in the form they are written in.
             offsets: n Kafka offsets, ascending.
             times_ms: n record times, int64 milliseconds.

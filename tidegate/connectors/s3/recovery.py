@@ -88,9 +88,9 @@ class Recovery:
     def _abort_uploads(self, where: TopicPartition) -> None:
         started = datetime.fromtimestamp(self._started_ms / 1000, UTC)
         leftovers: list[tuple[str, str]] = []
-        with s3_errors(f"list uploads of s3://{self._bucket}/{self._names.topic(where.topic)}"):
+        with s3_errors(f"list uploads of s3://{self._bucket}/{self._names.root}"):
             pages = self._client.get_paginator("list_multipart_uploads").paginate(
-                Bucket=self._bucket, Prefix=self._names.topic(where.topic)
+                Bucket=self._bucket, Prefix=self._names.root
             )
             for page in pages:
                 leftovers += [

@@ -97,8 +97,8 @@ class S3SinkTask(SinkTask):
                 raise
         now_ms = int(time.time() * 1000)
         for group in groups_:
-            self._writers[TopicPartition(batch.topic, group.partition)].append(
-                group.directory, group.rows, group.offsets, group.times_ms, now_ms
+            self._writers[TopicPartition(batch.original_topic, group.partition)].append(
+                f"{batch.topic}/{group.directory}", group.rows, group.offsets, group.times_ms, now_ms
             )
         # Should S3 be away, the next call says so.
         with suppress(RetriableError):

@@ -17,10 +17,10 @@ from tidegate.records.faults import RecordFault
 
 @dataclass(frozen=True)
 class ConsumedRun:
-    """Consecutive records of one topic: good ones as a batch, or one that can not be decoded.
+    """Records of one topic that follow one another: good ones as a batch, or one that can not go on.
 
     Args:
-        rows: indexes into the records, each the one after the last.
+        rows: indexes into the records, ascending.
         batch: the decoded records; None for a fault.
         fault: why the one record of ``rows`` is halted.
     """

@@ -26,6 +26,7 @@ from tidegate.sdk.plugins import Plugin, Plugins
 from tidegate.sdk.sink import SinkTask
 from tidegate.sdk.source import SourceTask
 from tidegate.telemetry import logging, tracing
+from tidegate.transforms.configuration import transform_chain
 from tidegate_worker.fork_server import leave_server
 from tidegate_worker.task.control import Control
 from tidegate_worker.task.launch import FENCED_EXIT, TaskLaunch, Warm
@@ -112,6 +113,7 @@ def _run(launch: TaskLaunch, plugin: Plugin, epoch: int, control: Control) -> No
         alive=control.beat,
     )
     registry = RegistryClient(launch.registry_urls)
+    chain = transform_chain(config)
     try:
         topics = TopicAdmin(launch.kafka)
         key = make_converter(config, "key", registry)
@@ -133,6 +135,7 @@ def _run(launch: TaskLaunch, plugin: Plugin, epoch: int, control: Control) -> No
                     replication=launch.offsets_replication,
                 ),
                 topics=topics,
+                chain=chain,
                 key_converter=key,
                 value_converter=value,
                 patience=patience,
@@ -149,11 +152,13 @@ def _run(launch: TaskLaunch, plugin: Plugin, epoch: int, control: Control) -> No
                 kafka=launch.kafka,
                 producer=producer,
                 topics=topics,
+                chain=chain,
                 key_converter=key,
                 value_converter=value,
                 patience=patience,
             ).run()
     finally:
+        chain.close()
         registry.close()
         producer.close()
 

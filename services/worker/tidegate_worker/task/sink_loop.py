@@ -6,9 +6,10 @@ import re
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, KafkaException
 
@@ -25,6 +26,7 @@ from tidegate.sdk.partitions import owned_by
 from tidegate.sdk.sink import SinkTask
 from tidegate.telemetry.logging import get_logger
 from tidegate.telemetry.tracing import extract_headers, tracer
+from tidegate.transforms.chain import TransformChain
 from tidegate_worker.task.control import Control
 from tidegate_worker.task.halted import HaltedRecord, HaltPolicy, halted_error
 from tidegate_worker.task.launch import Entered, Stats
@@ -109,7 +111,7 @@ def halted_message(raw: Batch, row: int, stage: Stage, exception: str, reason: s
 class SinkLoop:
     """Runs one sink task until told to stop.
 
-    Two stages overlap: one consumes and decodes, this one puts and commits.
+    Two stages overlap: one consumes, decodes and transforms, this one puts and commits.
 
     Args:
         task: the plugin's task.
@@ -122,6 +124,7 @@ class SinkLoop:
         kafka: the worker's librdkafka properties.
         producer: the task's transactional producer, not yet initialised.
         topics: reads metadata, creates the dead letter queue.
+        chain: the connector's transforms.
         key_converter: decodes keys.
         value_converter: decodes values.
         patience: retries what is away.
@@ -140,6 +143,7 @@ class SinkLoop:
         kafka: Mapping[str, str],
         producer: TransactionalProducer,
         topics: TopicAdmin,
+        chain: TransformChain,
         key_converter: Converter,
         value_converter: Converter,
         patience: Patience,
@@ -158,7 +162,7 @@ class SinkLoop:
         overrides = config.with_prefix("consumer.override.")
         self._from_end = overrides.get("auto.offset.reset") == "latest"
         self._consumer = record_consumer(kafka, sink_group(connector), overrides)
-        self._reader = SinkReader(self._consumer, key_converter, value_converter, patience)
+        self._reader = SinkReader(self._consumer, chain, key_converter, value_converter, patience)
         self._topic_missing = False
         self._positions: dict[TopicPartition, int] = {}
         self._committed: dict[TopicPartition, int] = {}
@@ -263,37 +267,47 @@ class SinkLoop:
 
     def _take(self, read: Read) -> None:
         with _trace.start_as_current_span("sink.put", context=extract_headers(_first_headers(read.raw))):
+            done = 0
             for run in read.runs:
-                part = read.raw.slice(run.rows[0], len(run.rows))
                 if run.batch is None:
-                    self._halt_undecodable(part, run.fault)
+                    self._halt(read.raw, run.rows[0], run.fault)
                 else:
-                    self._put(run.batch, part)
-                self._advance(part)
+                    self._put(run.batch, read.raw, run.rows)
+                after = run.rows[-1] + 1
+                self._advance(read.raw.slice(done, after - done))
+                done = after
                 self._control.beat()
+            # Transforms may have dropped the last records.
+            self._advance(read.raw.slice(done))
 
-    def _halt_undecodable(self, raw: Batch, fault: RecordFault | None) -> None:
+    def _halt(self, raw: Batch, row: int, fault: RecordFault | None) -> None:
         reason = fault or RecordFault(0, Stage.VALUE_CONVERTER, "DataException", "the record can not be decoded")
-        record = halted_message(raw, 0, reason.stage, reason.exception, reason.message)
+        record = halted_message(raw, row, reason.stage, reason.exception, reason.message)
         if not self._policy.tolerant:
-            self._advance(raw, upto=True)
+            self._stop_at(raw, row)
             self._fail_at(record)
         self._policy.admit(record)
         self._hold([record])
 
-    def _put(self, batch: Batch, raw: Batch) -> None:
+    def _put(self, batch: Batch, raw: Batch, rows: Sequence[int]) -> None:
         context = self._context
-        context.raw, context.batch, context.reported = raw, batch, []
+        consecutive = len(rows) == rows[-1] - rows[0] + 1
+        put = raw.slice(rows[0], len(rows)) if consecutive else raw.take(pa.array(rows, pa.int64()))
+        context.raw, context.batch, context.reported = put, batch, []
         try:
             # Not tried again in place: a task that raised may have taken some of the rows, and would take them twice.
             self._task.put(batch)
         except _HaltedAtRowError as halted:
-            self._advance(raw.slice(0, halted.row))
-            self._advance(raw.slice(halted.row, 1), upto=True)
+            self._stop_at(raw, rows[halted.row])
             self._fail_at(halted.record)
-        self._records_in += len(raw)
-        self._bytes += pc.sum(pc.binary_length(raw.value)).as_py() or 0
+        self._records_in += len(put)
+        self._bytes += pc.sum(pc.binary_length(put.value)).as_py() or 0
         self._hold(context.reported)
+
+    def _stop_at(self, raw: Batch, row: int) -> None:
+        """Sets the positions so that a record is the next one to be read of its partition."""
+        self._advance(raw.slice(0, row))
+        self._advance(raw.slice(row, 1), upto=True)
 
     def _fail_at(self, record: HaltedRecord) -> None:
         """Commits all before the record, then fails the task."""

@@ -1,4 +1,4 @@
-"""The first stage of a sink: consuming and decoding ahead of what is being written."""
+"""The first stage of a sink: consuming, decoding and transforming ahead of what is being written."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from tidegate.errors import FatalError
 from tidegate.kafka.errors import kafka_error
 from tidegate.kafka.record_consumer import RecordConsumer
 from tidegate.records.envelope import Batch
+from tidegate.transforms.chain import TransformChain
 from tidegate_worker.task.consumed import ConsumedRun, decode
 from tidegate_worker.task.patience import Patience
+from tidegate_worker.task.transformed_runs import transformed_runs
 
 _MOST_RECORDS = 20_000
 _WAIT = 0.5
@@ -22,11 +24,11 @@ _WAIT = 0.5
 
 @dataclass(frozen=True)
 class Read:
-    """Records of one topic, decoded as far as they can be.
+    """Records of one topic, decoded and transformed as far as they can be.
 
     Args:
         raw: n records as consumed.
-        runs: the same in order, as batches and faults.
+        runs: the same in order, as batches and faults, without those that a transform dropped.
     """
 
     raw: Batch
@@ -40,17 +42,21 @@ class Read:
 
 
 class SinkReader:
-    """Consumes and decodes.
+    """Consumes, decodes and transforms.
 
     Args:
         consumer: of the task's partitions.
+        chain: the connector's transforms.
         key: decodes keys.
         value: decodes values.
         patience: retries while the registry is away.
     """
 
-    def __init__(self, consumer: RecordConsumer, key: Converter, value: Converter, patience: Patience) -> None:
+    def __init__(
+        self, consumer: RecordConsumer, chain: TransformChain, key: Converter, value: Converter, patience: Patience
+    ) -> None:
         self._consumer = consumer
+        self._chain = chain
         self._key = key
         self._value = value
         self._patience = patience
@@ -83,7 +89,17 @@ class SinkReader:
                 yield Read(raw, self._decode(raw, patience))
 
     def _decode(self, raw: Batch, patience: Patience) -> Sequence[ConsumedRun]:
-        return patience.call(lambda: decode(raw, self._key, self._value))
+        runs = patience.call(lambda: decode(raw, self._key, self._value))
+        if not self._chain:
+            return runs
+        return [each for run in runs for each in self._transformed(run, patience)]
+
+    def _transformed(self, run: ConsumedRun, patience: Patience) -> Sequence[ConsumedRun]:
+        batch = run.batch
+        if batch is None:
+            return [run]
+        transformed = patience.call(lambda: self._chain.apply(batch))
+        return transformed_runs(run, transformed)
 
     def _check(self, error: KafkaError) -> None:
         if error.code() == KafkaError._AUTO_OFFSET_RESET or error.code() == KafkaError.OFFSET_OUT_OF_RANGE:

@@ -1,4 +1,4 @@
-"""The second stage of a source: from polled columns to what Kafka takes."""
+"""The second stage of a source: transforms, and from columns to what Kafka takes."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from tidegate.converters.base import Converter, Encoded
+from tidegate.converters.base import Converter
 from tidegate.errors import TidegateError
 from tidegate.kafka.source_offsets import partition_key
 from tidegate.records.envelope import Batch, SourceBatch
 from tidegate.records.faults import RecordFault
+from tidegate.transforms.chain import TransformChain
 from tidegate_worker.task.halted import HaltedRecord, HaltPolicy
 from tidegate_worker.task.patience import Patience
 from tidegate_worker.task.row_json import row_json
@@ -48,19 +49,16 @@ class EncodedPoll:
     Args:
         mark: kind.
         batches: encoded records.
-        halted: input that could not be made into records.
+        halted: input that could not be made into records, and records that could not be transformed.
         offsets: source partitions with their last offset.
+        records: how many were polled.
     """
 
     mark: Mark
     batches: Sequence[EncodedBatch]
     halted: Sequence[HaltedRecord]
     offsets: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]
-
-    @property
-    def records(self) -> int:
-        """How many records."""
-        return sum(len(each.batch) for each in self.batches)
+    records: int
 
     @property
     def bytes(self) -> int:
@@ -69,48 +67,62 @@ class EncodedPoll:
 
 
 class SourceEncoder:
-    """Encodes polls in order.
+    """Transforms and encodes polls in order.
 
     Args:
+        chain: the connector's transforms.
         key: encodes keys.
         value: encodes values.
         policy: what becomes of records that can not be encoded.
         patience: retries while the registry is away.
     """
 
-    def __init__(self, key: Converter, value: Converter, policy: HaltPolicy, patience: Patience) -> None:
+    def __init__(
+        self, chain: TransformChain, key: Converter, value: Converter, policy: HaltPolicy, patience: Patience
+    ) -> None:
+        self._chain = chain
         self._key = key
         self._value = value
         self._policy = policy
         self._patience = patience
 
     def encode(self, polls: Generator[Polled]) -> Generator[EncodedPoll]:
-        """Encodes each poll.
+        """Transforms and encodes each poll.
 
         Raises:
-            RecordHaltedError: a record can not be encoded and ``errors.tolerance`` is ``none``.
+            RecordHaltedError: a record can not be transformed or encoded and ``errors.tolerance`` is ``none``.
             RetriableError: the registry is away for longer than it may be.
         """
         for polled in polls:
             encoded: list[EncodedBatch] = []
+            halted = list(polled.halted)
             for done, each in enumerate(polled.batches):
+                before = len(encoded), len(halted)
                 try:
-                    encoded.append(self._batch(each.batch))
+                    self._take(each.batch, encoded, halted)
                 except TidegateError:
                     # What comes before it may be written; not so with halted input, whose place is not known.
                     if done and not polled.halted:
-                        yield EncodedPoll(Mark.RECORDS, encoded, (), _last_offsets(polled.batches[:done]))
+                        first = polled.batches[:done]
+                        yield _poll(Mark.RECORDS, encoded[: before[0]], halted[: before[1]], first)
                     raise
-            yield EncodedPoll(polled.mark, encoded, polled.halted, _last_offsets(polled.batches))
+            yield _poll(polled.mark, encoded, halted, polled.batches)
+
+    def _take(self, batch: Batch, encoded: list[EncodedBatch], halted: list[HaltedRecord]) -> None:
+        if not len(batch):
+            return
+        transformed = self._patience.call(lambda: self._chain.apply(batch))
+        halted += self._admitted(batch, transformed.faults).values()
+        encoded += [self._batch(part.batch) for part in transformed.parts]
 
     def _batch(self, batch: Batch) -> EncodedBatch:
         keys = self._patience.call(lambda: self._key.encode(batch.topic, batch.key, batch.key_field))
         values = self._patience.call(lambda: self._value.encode(batch.topic, batch.value, batch.value_field))
-        return EncodedBatch(batch, keys.data, values.data, self._halted(batch, keys, values))
+        return EncodedBatch(batch, keys.data, values.data, self._admitted(batch, (*keys.faults, *values.faults)))
 
-    def _halted(self, batch: Batch, keys: Encoded, values: Encoded) -> Mapping[int, HaltedRecord]:
+    def _admitted(self, batch: Batch, found: Sequence[RecordFault]) -> Mapping[int, HaltedRecord]:
         faults: dict[int, RecordFault] = {}
-        for fault in (*keys.faults, *values.faults):
+        for fault in found:
             faults.setdefault(fault.row, fault)
         halted = {}
         for row, fault in sorted(faults.items()):
@@ -126,6 +138,12 @@ class SourceEncoder:
             self._policy.admit(record)
             halted[row] = record
         return halted
+
+
+def _poll(
+    mark: Mark, encoded: Sequence[EncodedBatch], halted: Sequence[HaltedRecord], polled: Sequence[SourceBatch]
+) -> EncodedPoll:
+    return EncodedPoll(mark, encoded, halted, _last_offsets(polled), sum(len(each.batch) for each in polled))
 
 
 def _last_offsets(batches: Sequence[SourceBatch]) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:

@@ -11,6 +11,7 @@ from tidegate.kafka.transactions import TransactionalProducer
 from tidegate.sdk.config_def import Config
 from tidegate.sdk.source import SourceTask
 from tidegate.telemetry.tracing import inject_headers, tracer
+from tidegate.transforms.chain import TransformChain
 from tidegate_worker.task.control import Control
 from tidegate_worker.task.halted import HaltPolicy
 from tidegate_worker.task.launch import Entered, Stats
@@ -32,8 +33,8 @@ _CLOSE_DEADLINE = 5.0
 class SourceLoop:
     """Runs one source task until told to stop.
 
-    Three stages overlap: one polls the task, one encodes, this one writes. A transaction takes what is ready when it
-    begins, so that it is small while little comes, and grows with the load.
+    Three stages overlap: one polls the task, one transforms and encodes, this one writes. A transaction takes what is
+    ready when it begins, so that it is small while little comes, and grows with the load.
 
     Args:
         task: the plugin's task.
@@ -44,6 +45,7 @@ class SourceLoop:
         producer: the task's transactional producer, not yet initialised.
         offsets: the connector's source offsets.
         topics: creates missing topics.
+        chain: the connector's transforms.
         key_converter: encodes keys.
         value_converter: encodes values.
         patience: retries what is away.
@@ -60,6 +62,7 @@ class SourceLoop:
         producer: TransactionalProducer,
         offsets: SourceOffsets,
         topics: TopicAdmin,
+        chain: TransformChain,
         key_converter: Converter,
         value_converter: Converter,
         patience: Patience,
@@ -72,6 +75,7 @@ class SourceLoop:
         self._producer = producer
         self._offsets = offsets
         self._topics = topics
+        self._chain = chain
         self._converters = (key_converter, value_converter)
         self._patience = patience
         self._policy = HaltPolicy(config, connector, number)
@@ -112,7 +116,7 @@ class SourceLoop:
         )
 
         def encoder(beat: Callable[[], None]) -> SourceEncoder:
-            return SourceEncoder(*self._converters, self._policy, self._patience.of_stage(beat))
+            return SourceEncoder(self._chain, *self._converters, self._policy, self._patience.of_stage(beat))
 
         encoded: PipelineStage[EncodedPoll] = PipelineStage(
             "encode",
