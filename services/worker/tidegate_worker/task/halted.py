@@ -72,7 +72,7 @@ class HaltPolicy:
     def prepare(self, topics: TopicAdmin) -> None:
         """Creates the dead letter queue's topic where it is missing."""
         if self.tolerant and self._queue:
-            topics.ensure(self._queue, replication=self._replication)
+            topics.ensure(self._queue, partitions=1, replication=self._replication)
 
     def admit(self, record: HaltedRecord) -> None:
         """Takes notice of a halted record.
