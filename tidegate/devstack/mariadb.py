@@ -116,7 +116,9 @@ class MariaDB(Component):
         init.write_text(
             f"CREATE OR REPLACE USER '{self.user}'@'%' IDENTIFIED BY '{self.password}';\n"
             f"GRANT ALL PRIVILEGES ON *.* TO '{self.user}'@'%' WITH GRANT OPTION;\n"
-            "DROP USER IF EXISTS 'root'@'localhost';\n"
+            # Users that need no password.
+            f"DELETE FROM mysql.global_priv WHERE User NOT IN ('{self.user}', 'mariadb.sys');\n"
+            "FLUSH PRIVILEGES;\n"
         )
         unfinished.rename(self._data)
 
