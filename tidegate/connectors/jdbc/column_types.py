@@ -6,7 +6,6 @@ import contextlib
 import datetime
 import decimal
 import json
-import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -56,6 +55,8 @@ def arrow_type(type_: TypeEngine[Any], mapping: NumericMapping = "none", *, back
         return pa.binary()
     if name == "YEAR":
         return pa.int32()
+    if name == "BIT" and backend in ("mysql", "mariadb"):
+        return pa.bool_() if getattr(type_, "length", None) == 1 else pa.binary()
     return pa.string()
 
 
@@ -169,9 +170,17 @@ def _text(value: Any) -> str:
         return ",".join(sorted(map(str, value)))
     if isinstance(value, (datetime.datetime, datetime.date, datetime.time)):
         return value.isoformat()
-    if isinstance(value, uuid.UUID):
-        return str(value)
+    if isinstance(value, datetime.timedelta):
+        return _duration(value)
     return str(value)
+
+
+def _duration(value: datetime.timedelta) -> str:
+    """As MySQL writes a TIME, which may be negative and longer than a day."""
+    sign, size = ("-", -value) if value < datetime.timedelta() else ("", value)
+    minutes, seconds = divmod(size.days * 86_400 + size.seconds, 60)
+    fraction = f".{size.microseconds:06d}" if size.microseconds else ""
+    return f"{sign}{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}{fraction}"
 
 
 def _boolean(value: Any) -> bool:

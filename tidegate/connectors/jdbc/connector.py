@@ -55,6 +55,8 @@ Offsets: `{"incrementing": 1234}`, `{"timestamp": "2026-01-31T12:00:00.000001Z"}
 Types come from the database's catalogue, not from the data, so an empty column changes nothing. A column that is
 NOT NULL makes a required field. When a table is altered, rows from the next query on have the new schema.
 UUID, JSON, INTERVAL, ENUM and types without an equal in Arrow become text, and so does NUMERIC without precision.
+MySQL's and MariaDB's TIME, which may be negative or longer than a day, becomes text; BIT(1) a boolean, longer ones
+bytes. Their dates that are none (0000-00-00) are halted.
 A row with a value that its column can not hold, such as `infinity` or a date outside the years 1 to 9999, is halted by
 itself.
 The columns of a `query` are all nullable; in SQLite, which tells no types of them, they are text.
