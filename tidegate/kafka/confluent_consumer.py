@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -23,17 +24,21 @@ class ConfluentConsumer:
     def __init__(self, properties: Mapping[str, Any]) -> None:
         self.group = str(properties["group.id"])
         self._consumer = Consumer(dict(properties))
+        # One thread reads while another commits; the client waits for its own lock without letting go of the
+        # interpreter's, so two calls at once can stand still for ever.
+        self._calling = threading.Lock()
 
     def assign(self, positions: Mapping[TopicPartition, int]) -> None:
         """See the protocol."""
-        self._consumer.incremental_assign(
-            [KafkaTopicPartition(place.topic, place.partition, offset) for place, offset in positions.items()]
-        )
+        places = [KafkaTopicPartition(place.topic, place.partition, offset) for place, offset in positions.items()]
+        with self._calling:
+            self._consumer.incremental_assign(places)
 
     def committed(self, places: Iterable[TopicPartition], timeout: float) -> dict[TopicPartition, SinkOffset | None]:
         """See the protocol."""
         wanted = [KafkaTopicPartition(place.topic, place.partition) for place in places]
-        found = self._consumer.committed(wanted, timeout=timeout)
+        with self._calling:
+            found = self._consumer.committed(wanted, timeout=timeout)
         for each in found:
             if each.error is not None:
                 raise KafkaException(each.error)
@@ -49,8 +54,11 @@ class ConfluentConsumer:
         by_topic: dict[str, list[Message]] = {}
         errors = []
         # The client waits until all are there, or the time is over: so only the first one is waited for.
-        first = self._consumer.consume(1, timeout)
-        for message in (*first, *(self._consumer.consume(most - 1, 0) if first and most > 1 else ())):
+        with self._calling:
+            messages = self._consumer.consume(1, timeout)
+            if messages and most > 1:
+                messages += self._consumer.consume(most - 1, 0)
+        for message in messages:
             error = message.error()
             if error is not None:
                 errors.append(error)
@@ -60,16 +68,20 @@ class ConfluentConsumer:
 
     def high_watermark(self, place: TopicPartition) -> int:
         """See the protocol."""
-        _, high = self._consumer.get_watermark_offsets(KafkaTopicPartition(place.topic, place.partition), cached=True)
+        where = KafkaTopicPartition(place.topic, place.partition)
+        with self._calling:
+            _, high = self._consumer.get_watermark_offsets(where, cached=True)
         return int(high)
 
     def group_metadata(self) -> Any:
         """What the transactional producer of the same library wants to be told of the group."""
-        return self._consumer.consumer_group_metadata()
+        with self._calling:
+            return self._consumer.consumer_group_metadata()
 
     def close(self) -> None:
         """See the protocol."""
-        self._consumer.close()
+        with self._calling:
+            self._consumer.close()
 
 
 def _columns(messages: Sequence[Message]) -> pa.RecordBatch:

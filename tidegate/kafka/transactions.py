@@ -192,13 +192,13 @@ class TransactionalProducer:
 
     def _bounded(self, step: Callable[[], Any], doing: str) -> None:
         """Runs a call of librdkafka that may not return in a thread of its own, and gives it up after a while."""
-        raised: list[KafkaException] = []
+        raised: list[BaseException] = []
         finished = threading.Event()
 
         def run() -> None:
             try:
                 step()
-            except KafkaException as error:
+            except BaseException as error:
                 raised.append(error)
             finally:
                 finished.set()

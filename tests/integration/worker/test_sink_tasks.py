@@ -57,3 +57,15 @@ async def test_a_committed_offset_that_the_topic_no_longer_has_fails_the_task(br
         failed = await broker_lab.reaches("ahead", "FAILED")
     assert "no longer in its topic" in failed.trace
     assert "alter its offsets" in failed.trace
+
+
+async def test_without_the_native_extension_it_takes_and_commits_all_the_same(
+    broker_lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIDEGATE_NATIVE", "0")
+    topic = broker_lab.topic()
+    _produce(broker_lab, topic, range(1, 501))
+    with broker_lab.worker():
+        await broker_lab.deploy("plain", _config(topic, tmp_path), type_="sink")
+        eventually(lambda: len(_numbers(tmp_path / "out")) >= 500, timeout=DEADLINE)
+    assert _numbers(tmp_path / "out") == list(range(1, 501))
