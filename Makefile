@@ -9,7 +9,7 @@ NATIVE := $(VENV)/.native
 CARGO := $(shell command -v cargo)
 IN_NATIVE := cd native && PYO3_BUILD_EXTENSION_MODULE=1 PYO3_PYTHON=$(abspath $(BIN))/python cargo
 
-.PHONY: help install native demo dev test lint format docs lock clean
+.PHONY: help install native demo dev bench test lint format docs lock clean
 
 help: ## Show the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,9 @@ demo: install ## Move a table through Kafka into S3 while processes are killed, 
 
 dev: install ## Run everything on this machine until Ctrl-C
 	$(BIN)/tidegate dev $(ARGS)
+
+bench: install ## Compare with Kafka Connect, Debezium and the Iceberg sink (ARGS="--case json-source --repeats 3")
+	$(BIN)/python -m benchmarks $(ARGS)
 
 lint: install ## Check style and types
 	$(BIN)/ruff check .

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support.not_tested import NOT_TESTED, skip_untested
+from tests.support.needs_apache_kafka import start_or_skip
+from tests.support.not_tested import NOT_TESTED
 from tests.support.session_state import make_session_state, remove_session_state
 from tidegate.devstack import (
     ApacheKafka,
-    ComponentMissingError,
     Etcd,
     Postgres,
     SeaweedFS,
@@ -74,10 +74,7 @@ def postgres(state_dir: Path) -> Iterator[Postgres]:
 def apache_kafka(state_dir: Path, pytestconfig: pytest.Config) -> Iterator[ApacheKafka]:
     """A shared Apache Kafka; without Java or Maven the test is skipped, loudly, or fails where CI=true."""
     component = ApacheKafka(state_dir)
-    try:
-        component.start()
-    except ComponentMissingError as error:
-        skip_untested(pytestconfig, "NOT TESTED ON APACHE KAFKA", error)
+    start_or_skip(component.start, pytestconfig)
     try:
         yield component
     finally:

@@ -32,3 +32,56 @@ class AvroEncoder:
             OverflowError: the data are more than one column holds.
             TypeError: the column is not of the type that the plan is for.
         """
+
+def read_json(data: Any, kind: Any | None) -> tuple[Column, Sequence[int]] | None:
+    """JSON objects as a struct column, and the rows left to the caller; None leaves all.
+
+    Without a type all objects have the same members of plain types, in the same order.
+    """
+
+def write_json(column: Any, connect: bool, before: bytes, after: bytes) -> Column | None:
+    """A JSON text a row between two others, null for null; None leaves all to the caller."""
+
+class KafkaClientError(Exception):
+    """What librdkafka reports: code, text, fatal, retriable, whether the transaction must be aborted."""
+
+Position = tuple[str, int, int, bytes | None]
+"""Topic, partition, offset, metadata."""
+
+class KafkaProducer:
+    """A transactional producer on the librdkafka that the extension module ``library`` is linked with."""
+
+    def __init__(self, library: str, properties: Sequence[tuple[str, str]]) -> None: ...
+    def produce(
+        self,
+        topic: str,
+        values: Any,
+        keys: Any | None,
+        headers: Any | None,
+        timestamps: Any | None,
+        common: Sequence[tuple[str, bytes | None]],
+        skip: Sequence[int],
+        partition: int,
+        start: int,
+    ) -> tuple[int, int]:
+        """Queues rows from ``start`` on; the row after the last queued, and the bytes queued."""
+    def poll(self, seconds: float) -> None: ...
+    def init_transactions(self, seconds: float) -> None: ...
+    def begin_transaction(self) -> None: ...
+    def send_offsets_to_transaction(self, positions: Sequence[Position], group: str, seconds: float) -> None: ...
+    def commit_transaction(self, seconds: float) -> None: ...
+    def abort_transaction(self, seconds: float) -> None: ...
+    def close(self) -> None: ...
+
+class KafkaConsumer:
+    """A consumer that never joins its group, on the same library."""
+
+    def __init__(self, library: str, properties: Sequence[tuple[str, str]]) -> None: ...
+    def incremental_assign(self, positions: Sequence[Position]) -> None: ...
+    def committed(self, positions: Sequence[Position], seconds: float) -> Sequence[Position]: ...
+    def watermarks(self, topic: str, partition: int) -> tuple[int, int]: ...
+    def consume(
+        self, most: int, seconds: float
+    ) -> tuple[Sequence[tuple[str, Sequence[Column]]], Sequence[tuple[int, str, str, int, int]]]:
+        """By topic: key, value, headers, timestamp, partition, offset. Then errors: code, text, place."""
+    def close(self) -> None: ...

@@ -20,6 +20,12 @@ impl Column {
     }
 }
 
+impl From<ArrayRef> for Column {
+    fn from(array: ArrayRef) -> Self {
+        Self(array)
+    }
+}
+
 #[pymethods]
 impl Column {
     #[pyo3(signature = (requested_schema=None))]

@@ -7,5 +7,10 @@
 mod avro;
 #[cfg(feature = "python")]
 mod exchange;
+mod fault;
+mod growing;
+mod json;
+#[cfg(feature = "python")]
+mod kafka;
 #[cfg(feature = "python")]
 mod module;

@@ -2,10 +2,10 @@
 
 use pyo3::prelude::*;
 
-use crate::{avro, exchange};
+use crate::{avro, exchange, json, kafka};
 
 /// What Python asks of the extension: raised with every change of the interface, so that a stale build is not used.
-const INTERFACE: u32 = 1;
+const INTERFACE: u32 = 2;
 
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -13,5 +13,10 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<exchange::Column>()?;
     module.add_class::<avro::AvroDecoder>()?;
     module.add_class::<avro::AvroEncoder>()?;
+    module.add_function(wrap_pyfunction!(json::read_json, module)?)?;
+    module.add_function(wrap_pyfunction!(json::write_json, module)?)?;
+    module.add_class::<kafka::KafkaProducer>()?;
+    module.add_class::<kafka::KafkaConsumer>()?;
+    module.add("KafkaClientError", module.py().get_type::<kafka::KafkaClientError>())?;
     Ok(())
 }

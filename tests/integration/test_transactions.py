@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
@@ -116,3 +116,49 @@ def test_a_zombie_can_not_commit(
     successor.commit_transaction(_DEADLINE)
 
     assert _committed(broker, topic) == [b"successor"]
+
+
+@pytest.fixture
+def group(broker: Tansu | ApacheKafka, topic: str) -> Iterator[Consumer]:
+    """A consumer of a group of its own, which reads nothing."""
+    consumer = Consumer(
+        {"bootstrap.servers": broker.bootstrap_servers, "group.id": f"group-{topic}", "enable.auto.commit": False}
+    )
+    yield consumer
+    consumer.close()
+
+
+def _send_offset(producer: Producer, group: Consumer, topic: str, offset: int) -> None:
+    producer.begin_transaction()
+    producer.send_offsets_to_transaction([TopicPartition(topic, 0, offset)], group.consumer_group_metadata(), _DEADLINE)
+
+
+def _group_offset(group: Consumer, topic: str) -> int:
+    return group.committed([TopicPartition(topic, 0)], timeout=_DEADLINE)[0].offset
+
+
+def test_a_groups_offset_is_that_of_the_last_committed_transaction(
+    topic: str, new_producer: Callable[[str], Producer], group: Consumer
+) -> None:
+    producer = new_producer(f"{topic}-offsets")
+    for offset in (100, 200, 300):
+        _send_offset(producer, group, topic, offset)
+        producer.commit_transaction(_DEADLINE)
+        assert _group_offset(group, topic) == offset
+    _send_offset(producer, group, topic, 400)
+    producer.abort_transaction(_DEADLINE)
+    assert _group_offset(group, topic) == 300
+
+
+def test_a_zombie_can_not_move_its_groups_offset(
+    topic: str, new_producer: Callable[[str], Producer], group: Consumer
+) -> None:
+    zombie = new_producer(f"{topic}-zombie")
+    _send_offset(zombie, group, topic, 100)
+    successor = new_producer(f"{topic}-zombie")
+    _send_offset(successor, group, topic, 50)
+    successor.commit_transaction(_DEADLINE)
+
+    with pytest.raises(KafkaException):
+        zombie.commit_transaction(_DEADLINE)
+    assert _group_offset(group, topic) == 50

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import orjson
 import pyarrow as pa
 
@@ -18,6 +19,7 @@ from tidegate.converters.options import boolean, choice
 from tidegate.records.codec import DatumError
 from tidegate.records.envelope import SCHEMALESS
 from tidegate.records.faults import RecordFault, Stage
+from tidegate.records.json_columns import connect_texts, read_inferred
 
 if TYPE_CHECKING:
     from tidegate.registry_client import RegistryClient
@@ -68,6 +70,9 @@ class JsonConverter(Converter):
                 rows = [row for row, valid in enumerate(column.is_valid().to_pylist()) if valid]
                 return Encoded(pa.nulls(len(column), pa.binary()), [self._fault(row, str(error)) for row in rows])
             before, after = b'{"schema":' + orjson.dumps(schema) + b',"payload":', b"}"
+        texts = None if self._numeric else connect_texts(column, before, after)
+        if texts is not None:
+            return Encoded(texts)
         data: list[bytes | None] = []
         faults: list[RecordFault] = []
         for row, value in enumerate(json_values(column, numeric_decimals=self._numeric)):
@@ -80,6 +85,31 @@ class JsonConverter(Converter):
 
     def decode(self, topic: str, data: pa.Array) -> Decoded:
         """See the base class."""
+        return (None if self._schemas else self._at_once(data)) or self._one_by_one(data)
+
+    def _at_once(self, data: pa.Array) -> Decoded | None:
+        """All plain objects of one form as columns; None if any other is among them."""
+        found = read_inferred(data)
+        if found is None:
+            return None
+        faults: list[RecordFault] = []
+        for row in found.left:
+            fault = self._not_json(row, data[row].as_py())
+            if fault is None:
+                return None
+            faults.append(fault)
+        rows = np.delete(np.arange(len(data), dtype=np.int32), found.left)
+        column = pa.field(self._side, found.values.type)
+        return Decoded([DecodedRun(pa.array(rows), found.values, column)], faults)
+
+    def _not_json(self, row: int, message: bytes) -> RecordFault | None:
+        try:
+            orjson.loads(message)
+        except orjson.JSONDecodeError as error:
+            return self._fault(row, f"The {self._side} is not JSON: {error}.")
+        return None
+
+    def _one_by_one(self, data: pa.Array) -> Decoded:
         rows: list[int] = []
         values: list[Any] = []
         faults: list[RecordFault] = []

@@ -21,11 +21,22 @@ class Lake:
         secret_key: its secret.
         bucket: name.
         region: the bucket's.
+        topics_dir: prefix of all objects.
     """
 
-    def __init__(self, endpoint_url: str, access_key: str, secret_key: str, bucket: str, region: str) -> None:
+    def __init__(
+        self,
+        endpoint_url: str,
+        access_key: str,
+        secret_key: str,
+        bucket: str,
+        region: str,
+        *,
+        topics_dir: str = TOPICS_DIR,
+    ) -> None:
         endpoint = urlsplit(endpoint_url)
         self.bucket = bucket
+        self._topics_dir = topics_dir
         self._rows: dict[str, int] = {}
         self._files = S3FileSystem(
             access_key=access_key,
@@ -37,7 +48,7 @@ class Lake:
 
     def files(self, topic: str) -> list[str]:
         """Paths of a topic's Parquet files."""
-        where = FileSelector(f"{self.bucket}/{TOPICS_DIR}/{topic}", allow_not_found=True, recursive=True)
+        where = FileSelector(f"{self.bucket}/{self._topics_dir}/{topic}", allow_not_found=True, recursive=True)
         found = self._files.get_file_info(where)
         return sorted(each.path for each in found if each.type is FileType.File and each.path.endswith(".parquet"))
 

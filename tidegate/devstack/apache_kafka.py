@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
-import shutil
 import subprocess
 import uuid
 from collections.abc import Mapping, Sequence
@@ -12,7 +10,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from tidegate.devstack.component import Component
-from tidegate.devstack.errors import ComponentMissingError, ComponentStartError
+from tidegate.devstack.errors import ComponentStartError
+from tidegate.devstack.java import find_java
 from tidegate.devstack.kafka_probe import list_topics
 from tidegate.devstack.maven_artifacts import fetch_jars
 from tidegate.devstack.ports import LOOPBACK
@@ -138,22 +137,10 @@ class ApacheKafka(Component):
         return [*self._java("-Xmx512m", "-Xms128m"), "kafka.Kafka", str(self._properties)]
 
     def _java(self, *options: str) -> list[str]:
-        java = _find_java()
+        java = find_java("Apache Kafka")
         jars = fetch_jars(_CACHE_NAME, _COORDINATES)
         log4j = f"-Dlog4j2.configurationFile={self.directory / 'log4j2.properties'}"
         return [java, *options, "-Djava.awt.headless=true", log4j, "-cp", f"{jars}/*"]
 
     def _probe(self) -> None:
         list_topics(self.bootstrap_servers)
-
-
-def _find_java() -> str:
-    home = os.environ.get("JAVA_HOME")
-    found = shutil.which("java", path=f"{home}/bin") if home else shutil.which("java")
-    if found is None:
-        where = f"in JAVA_HOME={home}" if home else "on the PATH"
-        raise ComponentMissingError(
-            f"Apache Kafka needs Java 17 or newer, and there is no java {where}.",
-            remedy="Install a Java runtime (on Debian: apt-get install openjdk-17-jre-headless).",
-        )
-    return found

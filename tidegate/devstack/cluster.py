@@ -117,6 +117,26 @@ class LocalCluster:
             steps.callback(self._stop_services, "registry", "coordinator")
             steps.callback(self._stop_services, "worker")
 
+    def kill9(self) -> None:
+        """SIGKILL everything, as a machine that loses its power; :meth:`start` brings it up again on its data."""
+        for service in self.services.values():
+            service.process.kill9(tree=True)
+        self.stack.kill9()
+        self._release_lock()
+
+    def revive(self) -> None:
+        """Start whatever does not run, on its ports and data, and wait until it serves; resume what is paused."""
+        for component in self.stack.components:
+            if component.alive:
+                component.resume()
+            component.start()
+        for service in self.services.values():
+            if service.alive:
+                service.process.resume()
+            service.spawn()
+        for service in self.services.values():
+            service.wait_ready()
+
     @property
     def coordinator_urls(self) -> list[str]:
         """REST addresses of the coordinators."""

@@ -1,6 +1,7 @@
 """The few Kafka protocol messages the transaction gate has to understand, as pure functions.
 
-Source: the Apache Kafka protocol guide and the message definitions of Produce (0), InitProducerId (22) and EndTxn (26).
+Source: the Apache Kafka protocol guide and the message definitions of Produce (0), OffsetCommit (8), InitProducerId
+(22), EndTxn (26) and TxnOffsetCommit (28).
 A frame here is a message without its 4-byte size.
 """
 
@@ -11,10 +12,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 PRODUCE = 0
+OFFSET_COMMIT = 8
 INIT_PRODUCER_ID = 22
 END_TXN = 26
+TXN_OFFSET_COMMIT = 28
 
-_FIRST_FLEXIBLE = {PRODUCE: 9, INIT_PRODUCER_ID: 2, END_TXN: 3}
+_FIRST_FLEXIBLE = {PRODUCE: 9, INIT_PRODUCER_ID: 2, END_TXN: 3, TXN_OFFSET_COMMIT: 3}
+_OFFSET_COMMIT_VERSION = 7
 INVALID_PRODUCER_EPOCH = 47
 _PRODUCER_ID_IN_BATCH = 43
 
@@ -137,12 +141,14 @@ class Producer(NamedTuple):
 
 
 def producer(frame: bytes) -> Producer | None:
-    """The transactional producer that sent a Produce or EndTxn request; None when it is not transactional."""
+    """Who sent a Produce, EndTxn or TxnOffsetCommit request; None when it is not transactional."""
     header, reader = _body(frame)
     compact = header.flexible
     name = reader.string(compact=compact)
     if name is None:
         return None
+    if header.api_key == TXN_OFFSET_COMMIT:
+        reader.string(compact=compact)
     if header.api_key == PRODUCE:
         reader.take(2 + 4)
         if not reader.length(compact=compact):
@@ -162,6 +168,103 @@ def end_txn_commits(frame: bytes) -> bool:
     reader.string(compact=header.flexible)
     reader.take(8 + 2)
     return reader.take(1) != b"\x00"
+
+
+class GroupOffset(NamedTuple):
+    """A position of a consumer group."""
+
+    topic: str
+    partition: int
+    offset: int
+    leader_epoch: int
+    metadata: str | None
+
+
+@dataclass(frozen=True)
+class GroupOffsets:
+    """What a TxnOffsetCommit request asks for.
+
+    Args:
+        group: consumer group.
+        offsets: its positions.
+    """
+
+    group: str
+    offsets: tuple[GroupOffset, ...]
+
+
+def group_offsets(frame: bytes) -> GroupOffsets:
+    """Reads a TxnOffsetCommit request."""
+    header, reader = _body(frame)
+    compact, version = header.flexible, header.api_version
+    reader.string(compact=compact)
+    group = reader.string(compact=compact) or ""
+    reader.take(8 + 2)
+    if version >= 3:
+        reader.take(4)
+        reader.string(compact=compact)
+        reader.string(compact=compact)
+    offsets = []
+    for _ in range(reader.length(compact=compact)):
+        topic = reader.string(compact=compact) or ""
+        for _ in range(reader.length(compact=compact)):
+            partition, offset = reader.unpack("i"), reader.unpack("q")
+            leader_epoch = reader.unpack("i") if version >= 2 else -1
+            metadata = reader.string(compact=compact)
+            reader.skip_tags(flexible=compact)
+            offsets.append(GroupOffset(topic, partition, offset, leader_epoch, metadata))
+        reader.skip_tags(flexible=compact)
+    return GroupOffsets(group, tuple(offsets))
+
+
+def group_offsets_accepted(frame: bytes) -> bytes:
+    """The response that tells the sender of a TxnOffsetCommit request that every position was taken."""
+    header = request_header(frame)
+    compact = header.flexible
+    tags = b"\x00" if compact else b""
+    topics: dict[str, list[int]] = {}
+    for each in group_offsets(frame).offsets:
+        topics.setdefault(each.topic, []).append(each.partition)
+    parts = [struct.pack(">i", header.correlation_id), tags, struct.pack(">i", 0), _array(len(topics), compact=compact)]
+    for topic, partitions in topics.items():
+        parts += [_string(topic, compact=compact), _array(len(partitions), compact=compact)]
+        parts += [struct.pack(">ih", partition, 0) + tags for partition in partitions]
+        parts.append(tags)
+    return b"".join([*parts, tags])
+
+
+def offset_commit(wanted: GroupOffsets) -> bytes:
+    """An OffsetCommit request of a member-less group, as an administrator's."""
+    parts = [
+        struct.pack(">hhi", OFFSET_COMMIT, _OFFSET_COMMIT_VERSION, 0),
+        _string("tidegate-transaction-gate", compact=False),
+        _string(wanted.group, compact=False),
+        struct.pack(">i", -1),
+        _string("", compact=False),
+        _string(None, compact=False),
+        _array(len(wanted.offsets), compact=False),
+    ]
+    for each in wanted.offsets:
+        parts += [
+            _string(each.topic, compact=False),
+            _array(1, compact=False),
+            struct.pack(">iqi", each.partition, each.offset, each.leader_epoch),
+            _string(each.metadata, compact=False),
+        ]
+    return b"".join(parts)
+
+
+def offset_commit_errors(response: bytes) -> list[int]:
+    """The error codes other than 0 in the response to :func:`offset_commit`."""
+    reader = _Reader(response)
+    reader.take(4 + 4)
+    errors = []
+    for _ in range(reader.length(compact=False)):
+        reader.string(compact=False)
+        for _ in range(reader.length(compact=False)):
+            reader.take(4)
+            errors.append(reader.unpack("h"))
+    return [error for error in errors if error]
 
 
 def produce_accepted(frame: bytes) -> bytes:
@@ -225,3 +328,12 @@ def end_txn_refused(frame: bytes, error: int) -> bytes:
     header = request_header(frame)
     tags = b"\x00" if header.flexible else b""
     return struct.pack(">i", header.correlation_id) + tags + struct.pack(">ih", 0, error) + tags
+
+
+def end_txn_error(header: RequestHeader, response: bytes) -> int:
+    """The error code of the response to an EndTxn request; 0 when the transaction has ended."""
+    reader = _Reader(response)
+    reader.take(4)
+    reader.skip_tags(flexible=header.flexible)
+    reader.take(4)
+    return reader.unpack("h")

@@ -153,6 +153,12 @@ class EmbeddedStack:
             for component in self.components:
                 steps.callback(component.stop)
 
+    def kill9(self) -> None:
+        """SIGKILL all components and release the directory; :meth:`start` brings them up on the same ports and data."""
+        for component in self.components:
+            component.kill9()
+        self._release_lock()
+
     def _start_components(self) -> None:
         pool = ThreadPoolExecutor(max_workers=len(self.components) or 1, thread_name_prefix="devstack-start")
         try:

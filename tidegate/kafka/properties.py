@@ -59,7 +59,6 @@ def consumer_properties(base: Mapping[str, str], group: str, overrides: Mapping[
     return client_properties(
         base,
         **{
-            "auto.offset.reset": "earliest",
             "queued.max.messages.kbytes": "32768",
             "fetch.wait.max.ms": "100",
             "fetch.message.max.bytes": "4194304",
@@ -67,6 +66,9 @@ def consumer_properties(base: Mapping[str, str], group: str, overrides: Mapping[
         | dict(overrides)
         | {
             "group.id": group,
+            # Where to begin without a committed offset is said when partitions are assigned. An offset that is out of
+            # range means that records were deleted unread, or that the topic was made anew: never skipped silently.
+            "auto.offset.reset": "error",
             "isolation.level": "read_committed",
             "enable.auto.commit": "false",
             "enable.auto.offset.store": "false",

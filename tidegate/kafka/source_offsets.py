@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
-from confluent_kafka import Consumer, IsolationLevel, KafkaException
+from confluent_kafka import OFFSET_BEGINNING, Consumer, IsolationLevel, KafkaException
 from confluent_kafka import TopicPartition as KafkaTopicPartition
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
@@ -22,6 +22,7 @@ from tidegate.kafka.topics import TopicAdmin
 from tidegate.kafka.transactions import TransactionalProducer
 
 _DEADLINE = 60.0
+_PAUSE = 0.1
 
 
 def partition_key(partition: Mapping[str, Any]) -> bytes:
@@ -66,11 +67,11 @@ class SourceOffsets:
         Raises:
             KafkaUnavailableError: the end was not reached in time.
         """
-        place = KafkaTopicPartition(self._topic, self._partition, 0)
-        end = self._end()
+        place = KafkaTopicPartition(self._topic, self._partition, OFFSET_BEGINNING)
+        give_up = time.monotonic() + _DEADLINE
+        end = self._end(give_up, alive)
         offsets: dict[bytes, dict[str, Any]] = {}
         consumer = Consumer(consumer_properties(self._properties, "tidegate-offsets-reader", {}))
-        give_up = time.monotonic() + _DEADLINE
         try:
             consumer.assign([place])
             while end and consumer.position([place])[0].offset < end:
@@ -107,14 +108,20 @@ class SourceOffsets:
         else:
             offsets[partition_key(partition)] = orjson.loads(value)
 
-    def _end(self) -> int:
+    def _end(self, give_up: float, alive: Callable[[], None]) -> int:
         place = KafkaTopicPartition(self._topic, self._partition)
-        try:
-            listed = self._admin.client.list_offsets(
-                {place: OffsetSpec.latest()},  # type: ignore[no-untyped-call]
-                isolation_level=IsolationLevel.READ_UNCOMMITTED,
-                request_timeout=15,
-            )
-            return int(next(iter(listed.values())).result(15).offset)
-        except KafkaException as error:
-            raise kafka_error(error, f"reading the end of {self._topic}") from error
+        while True:
+            alive()
+            try:
+                listed = self._admin.client.list_offsets(
+                    {place: OffsetSpec.latest()},  # type: ignore[no-untyped-call]
+                    isolation_level=IsolationLevel.READ_UNCOMMITTED,
+                    request_timeout=15,
+                )
+                return int(next(iter(listed.values())).result(15).offset)
+            except KafkaException as error:
+                failure = kafka_error(error, f"reading the end of {self._topic}")
+                # A partition that was created a moment ago may have no leader yet.
+                if not isinstance(failure, KafkaUnavailableError) or time.monotonic() > give_up:
+                    raise failure from error
+                time.sleep(_PAUSE)

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaException, Producer
-from confluent_kafka import TopicPartition as KafkaTopicPartition
+import pyarrow as pa
+from confluent_kafka import KafkaException
 
 from tidegate.errors import RetriableError
-from tidegate.kafka.errors import kafka_error
+from tidegate.kafka.errors import KafkaUnavailableError, kafka_error
+from tidegate.kafka.outgoing import KafkaHeaders, OutgoingRecords
 from tidegate.kafka.properties import producer_properties
-from tidegate.records.envelope import SinkOffset, TopicPartition
-
-KafkaHeaders = list[tuple[str, bytes | None]]
+from tidegate.kafka.record_consumer import RecordConsumer
+from tidegate.kafka.record_producer import record_producer
+from tidegate.records.envelope import TIMESTAMP, SinkOffset, TopicPartition
 
 _DEADLINE = 60.0
 _ATTEMPT = 5.0
+_STUCK = 15.0
 
 
 def transactional_id(cluster: str, connector: str, task: int) -> str:
@@ -48,8 +51,9 @@ class TransactionalProducer:
     ) -> None:
         self.name = name
         self._alive = alive
+        self._stuck = False
         try:
-            self._producer = Producer(producer_properties(properties, name, overrides or {}))
+            self._producer = record_producer(producer_properties(properties, name, overrides or {}))
         except KafkaException as error:
             raise kafka_error(error, f"making the producer {name}") from error
 
@@ -88,44 +92,84 @@ class TransactionalProducer:
             timestamp: milliseconds since 1970; 0 is now.
             partition: -1 leaves it to the key.
         """
-        arguments: dict[str, Any] = {"partition": partition, "timestamp": timestamp}
-        if headers:
-            arguments["headers"] = headers
+        self.produce_batch(
+            topic,
+            pa.array([value], pa.binary()),
+            pa.array([key], pa.binary()),
+            timestamps=pa.array([timestamp or None], TIMESTAMP),
+            common=headers or (),
+            partition=partition,
+        )
+
+    def produce_batch(
+        self,
+        topic: str,
+        values: pa.Array,
+        keys: pa.Array | None = None,
+        *,
+        headers: pa.Array | None = None,
+        timestamps: pa.Array | None = None,
+        common: Sequence[tuple[str, bytes | None]] = (),
+        skip: Sequence[int] = (),
+        partition: int = -1,
+    ) -> int:
+        """Queues n records; waits while the queue is full.
+
+        Args:
+            topic: where to.
+            values: binary array of n; null is a tombstone.
+            keys: binary array of n, deciding the partitions when none is given.
+            headers: array of :data:`~tidegate.records.envelope.HEADERS`.
+            timestamps: array of :data:`~tidegate.records.envelope.TIMESTAMP`; null is now.
+            common: headers that every record gets after its own.
+            skip: rows to leave out, ascending.
+            partition: -1 leaves it to the keys.
+
+        Returns:
+            The bytes of the keys and values that were queued.
+
+        Raises:
+            RetriableError: the queue has been full for too long.
+        """
+        records = OutgoingRecords(topic, values, keys, headers, timestamps, common, skip, partition)
+        row = size = 0
         give_up = 0.0
-        while True:
+        while row < len(values):
             try:
-                self._producer.produce(topic, value, key, **arguments)
-            except BufferError:
+                after, queued = self._producer.queue(records, row)
+                size += queued
+                if after == len(values):
+                    break
                 now = time.monotonic()
-                give_up = give_up or now + _DEADLINE
+                give_up = now + _DEADLINE if after > row or not give_up else give_up
+                row = after
                 if now > give_up:
                     raise RetriableError(
                         f"Kafka: the producer {self.name} has been full for {_DEADLINE:g} s.",
                         remedy="Check that the brokers run and accept records.",
-                    ) from None
+                    )
                 self._alive()
                 self._producer.poll(0.05)
             except KafkaException as error:
                 raise kafka_error(error, f"producing to {topic}") from error
-            else:
-                return
+        return size
 
     def poll(self) -> None:
         """Serves the client's callbacks."""
         self._producer.poll(0)
 
-    def send_offsets(self, offsets: Mapping[TopicPartition, SinkOffset], consumer: Consumer) -> None:
+    def send_offsets(self, offsets: Mapping[TopicPartition, SinkOffset], consumer: RecordConsumer) -> None:
         """Adds a consumer group's offsets to the transaction.
 
         Raises:
             FencedError: a newer holder exists.
         """
-        positions = [
-            KafkaTopicPartition(partition.topic, partition.partition, offset.offset, metadata=offset.metadata)
-            for partition, offset in offsets.items()
-        ]
-        group = consumer.consumer_group_metadata()
-        self._insist(lambda: self._producer.send_offsets_to_transaction(positions, group, _ATTEMPT), "sending offsets")
+        # librdkafka waits past its timeout, and for ever when the group's coordinator has left the cluster's metadata
+        # and come back, as each broker does that is restarted.
+        self._insist(
+            lambda: self._bounded(lambda: self._producer.send_offsets(offsets, consumer, _ATTEMPT), "sending offsets"),
+            "sending offsets",
+        )
 
     def commit(self) -> None:
         """Commits: all records and offsets of the transaction appear, or none.
@@ -141,9 +185,36 @@ class TransactionalProducer:
         self._insist(lambda: self._producer.abort_transaction(_ATTEMPT), "aborting a transaction")
 
     def close(self) -> None:
-        """Drops what is queued and closes."""
-        self._producer.purge()
+        """Drops what is queued and closes; a producer with a call that does not return is left to the process's end."""
+        if self._stuck:
+            return
         self._producer.close()
+
+    def _bounded(self, step: Callable[[], Any], doing: str) -> None:
+        """Runs a call of librdkafka that may not return in a thread of its own, and gives it up after a while."""
+        raised: list[BaseException] = []
+        finished = threading.Event()
+
+        def run() -> None:
+            try:
+                step()
+            except BaseException as error:
+                raised.append(error)
+            finally:
+                finished.set()
+
+        threading.Thread(target=run, name=f"{doing} of {self.name}", daemon=True).start()
+        give_up = time.monotonic() + _STUCK
+        while not finished.wait(0.5):
+            self._alive()
+            if time.monotonic() > give_up:
+                self._stuck = True
+                raise KafkaUnavailableError(
+                    f"Kafka: {doing} of {self.name}: the client has not returned for {_STUCK:g} s.",
+                    remedy="Check that the brokers run; the task begins anew with another client.",
+                )
+        if raised:
+            raise raised[0]
 
     def _insist(self, step: Callable[[], Any], doing: str) -> None:
         give_up = time.monotonic() + _DEADLINE

@@ -47,12 +47,14 @@ class AvroField:
         type: its type.
         default: as in the schema's JSON, or :data:`NO_DEFAULT`.
         properties: attributes the specification does not know.
+        aliases: names it has in the schemas of older writers.
     """
 
     name: str
     type: AvroType
     default: Any = NO_DEFAULT
     properties: Mapping[str, Any] = field(default_factory=dict)
+    aliases: tuple[str, ...] = ()
 
     @property
     def original_name(self) -> str:
@@ -76,6 +78,8 @@ class AvroType:
         branches: of a union.
         fields: of a record.
         properties: attributes the specification does not know.
+        aliases: full names that a named type has in the schemas of older writers.
+        default: the symbol that an enum has for a writer's symbols it does not know; empty for none.
     """
 
     kind: str
@@ -89,6 +93,8 @@ class AvroType:
     branches: tuple[AvroType, ...] = ()
     fields: tuple[AvroField, ...] = ()
     properties: Mapping[str, Any] = field(default_factory=dict)
+    aliases: tuple[str, ...] = ()
+    default: str = ""
 
     @property
     def items(self) -> AvroType:
@@ -202,18 +208,24 @@ class _Parser:
         name = _full_name(schema, kind, namespace)
         if name in self._names or name in self._open:
             raise AvroSchemaError(f"The Avro schema defines type {name} twice.")
+        space = name.rpartition(".")[0]
+        aliases = tuple(alias if "." in alias or not space else f"{space}.{alias}" for alias in _aliases(schema))
         if kind == "fixed":
             size = schema.get("size")
             if not isinstance(size, int) or isinstance(size, bool) or size < 0:
                 raise AvroSchemaError(f"Avro fixed {name} has size {_short(size)}: it must be a number from 0.")
-            parsed = AvroType(kind, name, size=size, properties=properties, **_logical(schema, kind, size))
+            parsed = AvroType(
+                kind, name, size=size, properties=properties, aliases=aliases, **_logical(schema, kind, size)
+            )
         elif kind == "enum":
-            parsed = AvroType(kind, name, symbols=_symbols(schema, name), properties=properties)
+            symbols = _symbols(schema, name)
+            default = schema["default"] if schema.get("default") in symbols else ""
+            parsed = AvroType(kind, name, symbols=symbols, properties=properties, aliases=aliases, default=default)
         else:
             self._open.add(name)
             fields = self._fields(schema, name, depth)
             self._open.discard(name)
-            parsed = AvroType(kind, name, fields=fields, properties=properties)
+            parsed = AvroType(kind, name, fields=fields, properties=properties, aliases=aliases)
         self._names[name] = parsed
         return parsed
 
@@ -235,6 +247,7 @@ class _Parser:
                     self.parse(item["type"], namespace, depth + 1),
                     item.get("default", NO_DEFAULT),
                     {key: value for key, value in item.items() if key not in _KNOWN},
+                    _aliases(item),
                 )
             )
         return tuple(fields)
@@ -254,6 +267,11 @@ def _full_name(schema: dict[str, Any], kind: str, namespace: str) -> str:
     if "." in name or not isinstance(given, str) or not given:
         return name
     return f"{given}.{name}"
+
+
+def _aliases(schema: dict[str, Any]) -> tuple[str, ...]:
+    given = schema.get("aliases")
+    return tuple(alias for alias in given if isinstance(alias, str)) if isinstance(given, list) else ()
 
 
 def _symbols(schema: dict[str, Any], name: str) -> tuple[str, ...]:

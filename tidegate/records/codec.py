@@ -122,6 +122,14 @@ class AvroCodec(Protocol):
         """
         ...
 
-    def decoder(self, schema: AvroType) -> ColumnDecoder:
-        """A decoder of data written with a schema."""
+    def decoder(self, schema: AvroType, reader: AvroType | None = None) -> ColumnDecoder:
+        """A decoder of data written with a schema.
+
+        Args:
+            schema: what the data was written with.
+            reader: what the values are wanted as; the same if not given. Avro's rules of schema resolution apply.
+
+        Raises:
+            SchemaMismatchError: no datum of the one is one of the other.
+        """
         ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from tidegate.records.avro_resolution import resolving_decoder
 from tidegate.records.avro_schema import AvroType
 from tidegate.records.codec import ColumnDecoder, ColumnEncoder
 from tidegate.records.columnar_decoder import ColumnarDecoder
@@ -17,6 +18,6 @@ class ColumnarCodec:
         """See the protocol."""
         return ColumnarEncoder(schema, field)
 
-    def decoder(self, schema: AvroType) -> ColumnDecoder:
+    def decoder(self, schema: AvroType, reader: AvroType | None = None) -> ColumnDecoder:
         """See the protocol."""
-        return ColumnarDecoder(schema)
+        return resolving_decoder(ColumnarDecoder(schema), schema, reader)

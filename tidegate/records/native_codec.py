@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from tidegate.errors import FatalError
+from tidegate.records.avro_resolution import resolving_decoder
 from tidegate.records.avro_row_reader import DAY
 from tidegate.records.avro_schema import AvroType
 from tidegate.records.avro_to_arrow import arrow_type, union_fields
 from tidegate.records.codec import ColumnDecoder, ColumnEncoder, DatumFault, DecodedColumn, EncodedColumn
+from tidegate.records.columnar_decoder import ColumnarDecoder
 from tidegate.records.columnar_encoder import ColumnarEncoder
 from tidegate.records.native_plan import NoPlanError, encoding_plan
 
@@ -42,8 +44,14 @@ class NativeCodec:
             return columnar
         return _NativeEncoder(self._extension.AvroEncoder(plan))
 
-    def decoder(self, schema: AvroType) -> ColumnDecoder:
+    def decoder(self, schema: AvroType, reader: AvroType | None = None) -> ColumnDecoder:
         """See the protocol."""
+        return resolving_decoder(self._decoder(schema), schema, reader)
+
+    def _decoder(self, schema: AvroType) -> ColumnDecoder:
+        if "\0" in str(arrow_type(schema)):
+            # Arrow's C interface, by which the type goes to the extension, ends a name at a zero.
+            return ColumnarDecoder(schema)
         return _NativeDecoder(self._extension.AvroDecoder(native_type(schema)))
 
 

@@ -30,4 +30,4 @@ class IncompatibleSchemaError(FatalError):
     def __init__(self, subject: str, reasons: Sequence[str]) -> None:
         self.subject = subject
         self.reasons = tuple(reasons)
-        super().__init__(f'the schema may not follow the earlier ones of subject "{subject}": {" ".join(reasons)}')
+        super().__init__(f'the schema is incompatible with an earlier one of subject "{subject}": {" ".join(reasons)}')

@@ -189,7 +189,8 @@ SINK = COMMON.merged(
         Type.LONG,
         30_000,
         Importance.LOW,
-        "Milliseconds after which new topics and partitions are looked for.",
+        "Milliseconds after which new topics and partitions are looked for; one of `topics` that does not exist yet is "
+        "looked for every second.",
         validator=at_least(100),
         group=_KAFKA,
     ),

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from tidegate.errors import FatalError
+from tidegate.records.json_columns import JsonColumns, read_declared
 
 _MAX_SHAPES = 32
 _UNTYPED = pa.null()
@@ -51,6 +52,28 @@ class Shape:
         typed = ((name, prune(found.type), found.required) for name, found in self.fields.items())
         return pa.struct([pa.field(name, type_, nullable=not required) for name, type_, required in typed if type_])
 
+    def read_json(self, texts: pa.Array) -> JsonColumns | None:
+        """JSON objects that fit the shape as it is.
+
+        Args:
+            texts: binary array.
+
+        Returns:
+            Columns of :meth:`struct` and the rows that do not fit; None if all have to be looked at one by one.
+        """
+        struct = self.struct()
+        typed = set(struct.names)
+        if any(name in typed and prune(found.type) != found.type for name, found in self.fields.items()):
+            return None
+        kinds = [pa.field(name, found.type, nullable=not found.required) for name, found in self.fields.items()]
+        read = read_declared(texts, pa.struct(kinds))
+        if read is None or struct == read.values.type:
+            return read
+        columns = [read.values.field(name) for name in struct.names]
+        if not columns:
+            return None
+        return JsonColumns(pa.StructArray.from_arrays(columns, fields=list(struct)), read.left)
+
 
 class RowShapes:
     """Groups rows by shape and makes columns of them.
@@ -74,6 +97,10 @@ class RowShapes:
             for shape in self._shapes
         ]
 
+    def sole(self) -> Shape | None:
+        """The one shape, if there is just one: rows that fit it as it is leave it so."""
+        return self._shapes[0] if len(self._shapes) == 1 else None
+
     def columns(self, rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, pa.StructArray]]:
         """Runs of consecutive rows of one shape.
 
@@ -93,7 +120,7 @@ class RowShapes:
             end = start + 1
             while end < len(rows) and self._assign(rows[end]) == current:
                 end += 1
-            yield start, pa.array(rows[start:end], type=self._shapes[current].struct())
+            yield start, _column(rows[start:end], self._shapes[current].struct())
             start = end
 
     def _exact(self, rows: Sequence[Mapping[str, Any]]) -> pa.StructArray | None:
@@ -198,6 +225,24 @@ def prune(type_: pa.DataType) -> pa.DataType | None:
         kept = [(name, child) for name, child in children if child is not None]
         return pa.struct(kept) if kept else None
     return type_
+
+
+def _column(rows: Sequence[Any], type_: pa.DataType) -> pa.Array:
+    try:
+        return pa.array(rows, type=type_)
+    except pa.ArrowInvalid:
+        # An integer that no double is exactly is rounded in a column of doubles, as JSON's numbers are.
+        return pa.array([_rounded(row, type_) for row in rows], type=type_)
+
+
+def _rounded(value: Any, type_: pa.DataType) -> Any:
+    if isinstance(value, int) and pa.types.is_float64(type_):
+        return float(value)
+    if isinstance(value, Mapping) and pa.types.is_struct(type_):
+        return {child.name: _rounded(value[child.name], child.type) for child in type_ if child.name in value}
+    if isinstance(value, (list, tuple)) and pa.types.is_list(type_):
+        return [_rounded(item, type_.value_type) for item in value]
+    return value
 
 
 def _join(shape: Shape, types: Mapping[str, pa.DataType]) -> Shape | None:

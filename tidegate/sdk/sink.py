@@ -67,6 +67,10 @@ class SinkTask(ABC):
         """Takes a batch (one topic, one schema, rows of several partitions possible, in offset order within each).
 
         May buffer within a bound; data need not be visible in the target before ``committed``.
+
+        Raises:
+            RetriableError: the system is away. What of the batch was taken does not matter: the task is started anew
+                with backoff and reads from its committed offsets.
         """
 
     def commit_due(self) -> bool:

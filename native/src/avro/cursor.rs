@@ -1,6 +1,6 @@
 //! Reading one datum's bytes from front to back, never behind its end.
 
-use super::fault::{Result, cut_off, fault};
+use crate::fault::{Result, cut_off, fault};
 
 /// The bytes of one datum that are not read yet.
 pub struct Cursor<'a> {
@@ -78,7 +78,7 @@ impl<'a> Cursor<'a> {
     }
 
     #[cold]
-    fn bad_length(&self, length: i64, path: &str) -> Box<super::fault::Fault> {
+    fn bad_length(&self, length: i64, path: &str) -> Box<crate::fault::Fault> {
         if length < 0 {
             return fault(path, format!("has the negative length {length}"));
         }

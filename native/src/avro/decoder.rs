@@ -6,10 +6,10 @@ use pyo3::exceptions::PyOverflowError;
 use pyo3::prelude::*;
 
 use super::cursor::Cursor;
-use super::fault::{Fault, Result, cut_off, fault};
 use super::reader::Reader;
 use super::schema::AvroType;
 use crate::exchange::{self, Column};
+use crate::fault::{Fault, Result, cut_off, fault};
 
 /// Reads data of one schema into columns.
 #[pyclass(frozen, module = "tidegate._native")]

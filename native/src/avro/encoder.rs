@@ -6,9 +6,9 @@ use pyo3::exceptions::{PyOverflowError, PyTypeError};
 use pyo3::prelude::*;
 
 use super::encoding_plan::Plan;
-use super::growing::{Validity, offset, offsets};
 use super::writer::Writer;
 use crate::exchange::{self, Column};
+use crate::growing::{Validity, offset, offsets};
 
 /// Writes columns of one type with one schema.
 #[pyclass(frozen, module = "tidegate._native")]

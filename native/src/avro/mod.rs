@@ -1,12 +1,10 @@
 //! Avro data to columns and back, one datum a row; a datum or row that breaks a rule is a fault of its own.
 
-mod binaries;
+pub mod binaries;
 mod cursor;
-mod decimal;
+pub mod decimal;
 mod encoding_plan;
-mod fault;
-mod growing;
-mod integers;
+pub mod integers;
 mod least_size;
 mod reader;
 mod schema;

@@ -7,10 +7,10 @@ use arrow_schema::DataType;
 
 use super::cursor::Cursor;
 use super::decimal::Unscaled;
-use super::fault::{Result, cut_off, fault};
-use super::growing::{Bytes, Validity, offset, offsets};
 use super::least_size::{MAX_WEIGHTLESS, least_size};
 use super::schema::{AvroType, Kind};
+use crate::fault::{Result, cut_off, fault};
+use crate::growing::{Bytes, Validity, offset, offsets};
 
 /// The values read so far, all of one type, and how the next is read.
 pub struct Reader {
@@ -393,6 +393,6 @@ fn read_blocks(items: &mut Reader, least: usize, cursor: &mut Cursor<'_>, path: 
 }
 
 #[cold]
-fn no_branch(path: &str, index: i64, branches: usize) -> Box<super::fault::Fault> {
+fn no_branch(path: &str, index: i64, branches: usize) -> Box<crate::fault::Fault> {
     fault(path, format!("is branch {index} of a union that has {branches} branches"))
 }

@@ -13,9 +13,9 @@ use arrow_schema::DataType;
 use super::binaries::Binaries;
 use super::decimal::{Unscaled, shortest};
 use super::encoding_plan::{Decimal, Integer, Optional, Plan, Union};
-use super::fault::{Result, fault, shown};
 use super::integers::Integers;
 use super::varint::{put_long, put_sized};
+use crate::fault::{Result, fault, shown};
 
 /// Writes rows of one column.
 pub enum Writer<'p> {
@@ -234,7 +234,7 @@ fn write_union(
 }
 
 #[cold]
-fn missing(path: &str) -> Box<super::fault::Fault> {
+fn missing(path: &str) -> Box<crate::fault::Fault> {
     fault(path, "is null, but the schema requires a value")
 }
 
@@ -342,7 +342,7 @@ impl Decimal {
     }
 
     #[cold]
-    fn too_long(&self, number: &str) -> Box<super::fault::Fault> {
+    fn too_long(&self, number: &str) -> Box<crate::fault::Fault> {
         if self.same {
             return fault(&self.path, format!("has more than the {} digits of its decimal type", self.precision));
         }

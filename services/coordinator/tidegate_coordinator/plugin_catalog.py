@@ -25,9 +25,17 @@ class UnknownPluginError(ConfigError):
     """No live worker has the plugin."""
 
 
+def is_class_path(plugin: str) -> bool:
+    """Whether a plugin is named as ``module:Class``."""
+    return ":" in plugin
+
+
 def offers(worker: WorkerInfo, plugin: str) -> bool:
-    """Whether a worker can run the plugin that ``connector.class`` calls ``plugin``."""
-    return any(plugin == each.class_name or plugin in each.aliases for each in worker.plugins)
+    """Whether a worker can run the plugin that ``connector.class`` calls ``plugin``.
+
+    A class by its path need not be installed as a plugin: whether it can be imported there, only the worker can tell.
+    """
+    return is_class_path(plugin) or any(plugin == each.class_name or plugin in each.aliases for each in worker.plugins)
 
 
 def plugins(state: ClusterState) -> list[PluginInfo]:

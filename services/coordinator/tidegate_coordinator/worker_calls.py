@@ -132,7 +132,8 @@ class WorkerCalls:
             self._channels[address] = channel(address)
         connection = self._channels[address]
         try:
-            await asyncio.wait_for(connection.channel_ready(), _CONNECT_TIMEOUT)
+            async with asyncio.timeout(_CONNECT_TIMEOUT):
+                await connection.channel_ready()
         except TimeoutError:
             raise _UnreachableError(
                 f"worker {worker} can not be reached at {address}.",

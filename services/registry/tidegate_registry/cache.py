@@ -64,7 +64,8 @@ class StateCache:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiters, (revision, next(self._numbers), future))
         try:
-            await asyncio.wait_for(future, self._timeout)
+            async with asyncio.timeout(self._timeout):
+                await future
         except TimeoutError:
             raise EtcdUnavailableError(
                 f"revision {revision} of etcd did not arrive within {self._timeout} s."

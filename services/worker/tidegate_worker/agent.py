@@ -12,7 +12,15 @@ from multiprocessing.context import ForkServerContext
 from tidegate.config.settings import WorkerSettings
 from tidegate.control import TaskSpec, WorkerInfo
 from tidegate.errors import RetriableError, TidegateError
-from tidegate.etcd import Compare, EtcdClient, EtcdOutcomeUnknownError, Keyspace, LeaseKeeper, Op
+from tidegate.etcd import (
+    Compare,
+    EtcdClient,
+    EtcdLeaseNotFoundError,
+    EtcdOutcomeUnknownError,
+    Keyspace,
+    LeaseKeeper,
+    Op,
+)
 from tidegate.telemetry.logging import get_logger
 from tidegate_worker.cluster_view import ClusterView, TaskKey
 from tidegate_worker.task.launch import TaskLaunch
@@ -22,6 +30,7 @@ from tidegate_worker.task_holder import Limits, TaskHolder
 log = get_logger(__name__)
 
 _REJOIN = 1.0
+_REPLACE = 0.5
 
 
 class WorkerAgent:
@@ -51,6 +60,7 @@ class WorkerAgent:
         self._keys = Keyspace(settings.cluster)
         self._context = context
         self._info_changed = asyncio.Event()
+        self._let_go = asyncio.Event()
         self._secret_keys = secret_keys
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -58,7 +68,7 @@ class WorkerAgent:
         while not stop.is_set():
             try:
                 await self._member(stop)
-            except RetriableError as error:
+            except (RetriableError, EtcdLeaseNotFoundError) as error:
                 log.warning("membership_interrupted", worker=self._settings.worker_id, reason=error.message)
                 await self._pause(stop, _REJOIN * random.uniform(0.5, 1.5))  # noqa: S311
             finally:
@@ -81,14 +91,16 @@ class WorkerAgent:
             lease.on_renewed = self._extend
             try:
                 await self._register(lease, stop)
+                view = ClusterView(self._keys, self._settings.worker_id)
                 async with asyncio.TaskGroup() as group:
-                    following = group.create_task(self._follow(lease))
+                    following = group.create_task(self._follow(view, lease))
+                    replacing = group.create_task(self._replace(view, lease))
                     telling = group.create_task(self._tell(lease))
                     await self._first(stop.wait(), lease.lost(), following)
-                    following.cancel()
-                    telling.cancel()
+                    for task in (following, replacing, telling):
+                        task.cancel()
                 if stop.is_set():
-                    await self._let_go()
+                    await self._drain_all()
             except* TidegateError as failures:
                 raise failures.exceptions[0] from None
             finally:
@@ -123,25 +135,35 @@ class WorkerAgent:
             self._info_changed.clear()
             await self._etcd.put(key, self.info.to_json(), lease=lease.lease_id)
 
-    async def _follow(self, lease: LeaseKeeper) -> None:
+    async def _follow(self, view: ClusterView, lease: LeaseKeeper) -> None:
         """Follows the control plane and keeps the holders in step with it."""
-        view = ClusterView(self._keys, self._settings.worker_id)
         async with self._etcd.watch(self._keys.root) as watch:
             async for item in watch:
                 touched = view.apply(item)
-                desired = view.desired()
-                self._drop_finished()
-                for task, holder in self.holders.items():
-                    holder.want(desired.get(task))
-                for task, wanted in desired.items():
-                    if task not in self.holders:
-                        holder = self._new_holder(task, lease)
-                        self.holders[task] = holder
-                        holder.claim_seen(view.claims.get(task))
-                        holder.start(wanted)
+                self._hold(view, lease)
                 for task in touched:
                     if task in self.holders:
                         self.holders[task].claim_seen(view.claims.get(task))
+
+    async def _replace(self, view: ClusterView, lease: LeaseKeeper) -> None:
+        """Takes up again what was assigned anew while its holder was letting go, or what a defect made it let go."""
+        while True:
+            await self._let_go.wait()
+            self._let_go.clear()
+            self._hold(view, lease)
+            await asyncio.sleep(_REPLACE)
+
+    def _hold(self, view: ClusterView, lease: LeaseKeeper) -> None:
+        """Tells each holder what is wanted of it, and has a holder for each task of this worker."""
+        desired = view.desired()
+        self._drop_finished()
+        for task, holder in self.holders.items():
+            holder.want(desired.get(task))
+        for task, wanted in desired.items():
+            if task not in self.holders:
+                holder = self.holders[task] = self._new_holder(task, lease)
+                holder.claim_seen(view.claims.get(task))
+                holder.start(wanted, self._let_go.set)
 
     def _new_holder(self, task: TaskKey, lease: LeaseKeeper) -> TaskHolder:
         return TaskHolder(
@@ -181,7 +203,7 @@ class WorkerAgent:
         for holder in self.holders.values():
             holder.extend(deadline)
 
-    async def _let_go(self) -> None:
+    async def _drain_all(self) -> None:
         """Drains every task, within the grace."""
         for holder in self.holders.values():
             holder.want(None)

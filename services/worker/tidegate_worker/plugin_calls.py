@@ -32,6 +32,7 @@ from tidegate.sdk.plugins import Plugin, Plugins
 from tidegate.sdk.source import SourceConnector, SourceTask
 from tidegate.transforms.chain import TransformChain
 from tidegate.transforms.configuration import transform_chain
+from tidegate_worker import fork_server
 from tidegate_worker.connector_offsets import OffsetEntry, alter_offsets, read_offsets
 from tidegate_worker.task.process import TASK_COUNT, die_with_parent
 from tidegate_worker.task.row_json import row_json
@@ -302,8 +303,13 @@ async def call(context: ForkServerContext, deadline: float, function: Callable[.
     """
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_serve, args=(theirs, function, arguments), daemon=True)
-    await asyncio.to_thread(process.start)
-    theirs.close()
+    try:
+        await fork_server.start(process)
+    except OSError as error:
+        ours.close()
+        raise RetriableError(f"no process for {function.__name__} could be started: {error}.") from None
+    finally:
+        theirs.close()
     loop = asyncio.get_running_loop()
     answered: asyncio.Future[None] = loop.create_future()
     loop.add_reader(ours.fileno(), _settle, answered)

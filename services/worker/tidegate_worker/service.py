@@ -17,11 +17,11 @@ from tidegate.grpc.server import start_server
 from tidegate.sdk.plugins import Plugins
 from tidegate.telemetry.logging import get_logger
 from tidegate.telemetry.metrics import start_metrics_server
+from tidegate_worker import fork_server
 from tidegate_worker.agent import WorkerAgent
 from tidegate_worker.metrics import WorkerMetrics
 from tidegate_worker.plugin_calls import WorkerFacts
 from tidegate_worker.rpc import WorkerServicer
-from tidegate_worker.task_process import fork_server
 
 log = get_logger(__name__)
 
@@ -40,7 +40,9 @@ async def serve(settings: WorkerSettings, stop: asyncio.Event) -> None:
     plugins = Plugins.discover()
     for name, reason in plugins.broken.items():
         log.error("plugin_broken", plugin=name, reason=reason)
-    context = fork_server()
+    context = fork_server.fork_server(sorted({plugin.connector.__module__ for plugin in plugins.all()}))
+    # Before it joins: a task that is moved here by plan pauses only while it changes hands.
+    await fork_server.warm_up(context)
     async with EtcdClient(settings.etcd.client_config()) as etcd:
         facts = _facts(settings)
         info = WorkerInfo("", settings.slots, version("tidegate"), _infos(plugins))

@@ -11,7 +11,7 @@ from multiprocessing.context import ForkServerContext
 
 from tidegate.control import Claim, State, TargetState, TaskSpec, TaskStatusRecord
 from tidegate.errors import RetriableError, TidegateError
-from tidegate.etcd import LeaseKeeper
+from tidegate.etcd import EtcdLeaseNotFoundError, LeaseKeeper
 from tidegate.telemetry.logging import get_logger
 from tidegate_worker.backoff import Backoff
 from tidegate_worker.task.launch import Entered, Failed, Stats, TaskLaunch
@@ -118,10 +118,11 @@ class TaskHolder:
         """Whether it has let go of the task."""
         return self._task is not None and self._task.done()
 
-    def start(self, desired: Desired) -> None:
-        """Begins to hold."""
+    def start(self, desired: Desired, on_done: Callable[[], None]) -> None:
+        """Begins to hold; calls ``on_done`` when it has let go."""
         self._desired = desired
         self._task = asyncio.create_task(self._run(), name=f"hold {self.name}")
+        self._task.add_done_callback(lambda _: on_done())
 
     def want(self, desired: Desired | None) -> None:
         """Takes a new wish; None lets go of the task after draining it."""
@@ -166,6 +167,8 @@ class TaskHolder:
                 outcome = await self._life(wanted)
                 if outcome.end is _End.CHANGED or self._desired is None:
                     self._backoff.reset()
+                    if self._desired is not None and self.epoch is not None:
+                        await self._report("RESTARTING")
                     continue
                 await self._rest(wanted, outcome)
         except asyncio.CancelledError:
@@ -205,7 +208,7 @@ class TaskHolder:
             if not self._claimed_by_other:
                 try:
                     epoch = await self.keys.take(claim, wanted.assigned_revision, self._lease.lease_id)
-                except RetriableError as error:
+                except (RetriableError, EtcdLeaseNotFoundError) as error:
                     log.warning("claim_failed", task=self.name, reason=error.message)
                     epoch = None
                 if epoch is not None:

@@ -4,49 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import multiprocessing
 import time
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 
 import psutil
 
+from tidegate_worker import fork_server
 from tidegate_worker.task import process as task_main
 from tidegate_worker.task.launch import FENCED_EXIT, FromTask, Run, SetPaused, Stop, TaskLaunch, ToTask
 from tidegate_worker.task.vital_signs import VitalSigns
-
-PRELOADED = (
-    "pyarrow",
-    "pyarrow.compute",
-    "pyarrow.parquet",
-    "confluent_kafka",
-    "confluent_kafka.admin",
-    "fastavro",
-    "grpc",
-    "orjson",
-    "numpy",
-    "sqlalchemy",
-    "boto3",
-    "tidegate_worker.task.process",
-    "tidegate_worker.plugin_calls",
-)
-"""Imported once by the fork server; the pages are shared by all task processes."""
-
-_start_lock = asyncio.Lock()
-
-
-def fork_server() -> ForkServerContext:
-    """The context task processes are forked from: a process that only imports, so forking it is safe."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(PRELOADED))
-    return context
 
 
 class TaskProcess:
     """A task's process: started, spoken to, watched and ended by its holder.
 
     Args:
-        context: see :func:`fork_server`.
+        context: see :func:`tidegate_worker.fork_server.fork_server`.
         launch: what it runs.
         deadline: the moment the lease may have run out.
     """
@@ -77,8 +51,7 @@ class TaskProcess:
         Raises:
             OSError: the fork server could not.
         """
-        async with _start_lock:
-            await asyncio.to_thread(self._process.start)
+        await fork_server.start(self._process)
         self._theirs.close()
         self._loop.add_reader(self._channel.fileno(), self._readable)
         self._loop.add_reader(self._process.sentinel, self._ended)
@@ -87,7 +60,7 @@ class TaskProcess:
 
     def run(self, epoch: int, *, paused: bool) -> None:
         """The task is claimed: go."""
-        self.signs.beat()
+        self.signs.beat(time.monotonic())
         self._send(Run(epoch, paused))
 
     def set_paused(self, paused: bool) -> None:

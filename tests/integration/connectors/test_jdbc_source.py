@@ -6,6 +6,7 @@ import datetime
 import sqlite3
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,20 @@ import pyarrow as pa
 import pytest
 
 from tests.integration.connectors.source_harness import SourceHarness
+from tests.support.eventually import eventually
 from tidegate.connectors.jdbc import JdbcSourceConnector
+from tidegate.connectors.jdbc.postgres.copy_stream import CopyStream
 from tidegate.devstack import Postgres
 from tidegate.errors import ConfigError, FatalError, RetriableError
 
 UTC = datetime.UTC
 
 
-@pytest.fixture
-def database(postgres: Postgres) -> Iterator[tuple[psycopg.Connection[Any], dict[str, str]]]:
+@pytest.fixture(params=["copy", "cursor"])
+def database(
+    postgres: Postgres, request: pytest.FixtureRequest
+) -> Iterator[tuple[psycopg.Connection[Any], dict[str, str]]]:
+    """An empty database, read by COPY and by a cursor in turn."""
     name = f"jdbc_{uuid.uuid4().hex[:12]}"
     postgres.create_database(name)
     port = postgres.port("postgres")
@@ -32,6 +38,7 @@ def database(postgres: Postgres) -> Iterator[tuple[psycopg.Connection[Any], dict
         "connection.password": postgres.password,
         "topic.prefix": "db.",
         "poll.interval.ms": "1",
+        "postgres.copy": str(request.param == "copy").lower(),
     }
     with psycopg.connect(postgres.url(name), autocommit=True) as connection:
         yield connection, config
@@ -376,12 +383,134 @@ def test_sqlite(tmp_path: Path, mode: str) -> None:
     assert run.rows()[0]["ok"] is True
 
 
-def test_a_value_the_driver_can_not_read_is_said_with_its_cause(database: Any) -> None:
+def test_a_moment_that_no_column_can_hold_fails_the_poll_by_its_name(database: Any) -> None:
     connection, config = database
     connection.execute("CREATE TABLE t (id int PRIMARY KEY, at timestamptz)")
     connection.execute("INSERT INTO t VALUES (1, 'infinity')")
     run = harness(config, mode="incrementing", incrementing_column_name="id", table_whitelist="t")
     run.start()
-    with pytest.raises(FatalError, match="infinity"):
+    with pytest.raises(FatalError, match="column 'at': 'infinity' is not a point in time of the years 1 to 9999"):
         run.poll()
     run.crash()
+
+
+@pytest.mark.parametrize("column_type", ["timestamptz", "timestamp", "date"])
+def test_an_offset_may_stand_before_the_year_1(database: Any, column_type: str) -> None:
+    connection, config = database
+    connection.execute(f"CREATE TABLE t (id int, at {column_type} NOT NULL)")
+    moments = ["-infinity", "0044-03-15 BC", "0044-03-15 BC", "0001-01-01", "2026-01-01", "infinity"]
+    for number, moment in enumerate(moments):
+        connection.execute("INSERT INTO t VALUES (%s, %s)", [number, moment])
+    run = harness(config, mode="timestamp", timestamp_column_name="at", table_whitelist="t", batch_max_rows="1")
+    run.tolerant = True
+    for _ in range(6):
+        run.start()
+        run.poll()
+        run.crash()
+    assert [row["id"] for row in run.rows()] == [3, 4]
+    assert [b'"id":%d' % number in raw for number, (_, raw, _) in enumerate(run.halted)] == [True] * 3
+    texts = connection.execute("SELECT DISTINCT at::text FROM t WHERE id < 3").fetchall()
+    assert {text for (text,) in texts} == {raw.decode().split('"')[-2] for _, raw, _ in run.halted}
+
+
+def test_wide_rows_make_short_pages(database: Any) -> None:
+    connection, config = database
+    connection.execute("CREATE TABLE t (id int PRIMARY KEY, wide text)")
+    connection.execute("INSERT INTO t SELECT i, repeat('x', 10000) FROM generate_series(1, 300) i")
+    for mode in ("incrementing", "bulk"):
+        run = harness(config, mode=mode, incrementing_column_name="id", table_whitelist="t", batch_max_bytes="200000")
+        run.start()
+        run.drain(300)
+        run.crash()
+        assert sorted(row["id"] for row in run.rows()[:300]) == list(range(1, 301))
+        # A cursor's rows come by the thousand, and are weighed only then.
+        if config["postgres.copy"] == "true":
+            assert max(len(batch.batch) for batch in run.committed) <= 21
+
+
+def test_bulk_reads_many_tables_over_one_connection(database: Any) -> None:
+    connection, config = database
+    for name in ("a", "b", "c", "d"):
+        connection.execute(f"CREATE TABLE {name} AS SELECT i AS id FROM generate_series(1, 25) i")
+    run = harness(config, mode="bulk", batch_max_rows="10", poll_interval_ms="60000")
+    run.start()
+    run.drain(100)
+    run.crash()
+    assert [len(batch.batch) for batch in run.committed] == [10, 10, 5] * 4
+
+
+def test_a_task_may_be_started_polled_and_stopped_by_different_threads(database: Any) -> None:
+    connection, config = database
+    connection.execute("CREATE TABLE t AS SELECT i AS id FROM generate_series(1, 1000) i")
+    run = harness(config, mode="bulk", table_whitelist="t", batch_max_rows="10")
+    for step in (run.start, lambda: run.drain(500), run.crash):
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(step).result()
+    assert len(run.rows()) == 500
+
+
+def test_a_stop_waits_for_the_poll_that_is_under_way(database: Any) -> None:
+    connection, config = database
+    connection.execute("CREATE TABLE t (id int PRIMARY KEY)")
+    connection.execute("INSERT INTO t VALUES (1)")
+    run = harness(config, mode="incrementing", incrementing_column_name="id", table_whitelist="t")
+    run.start()
+    with ThreadPoolExecutor(2) as threads:
+        connection.execute("BEGIN")
+        connection.execute("LOCK TABLE t")
+        polled = threads.submit(run.poll)
+        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 't'::regclass"
+        eventually(lambda: connection.execute(waiting).fetchone()[0] == 1)
+        stopped = threads.submit(run.crash)
+        assert not stopped.done()
+        connection.execute("COMMIT")
+        stopped.result()
+    assert polled.result() == 1
+
+
+@pytest.mark.parametrize("mode", ["incrementing", "timestamp", "timestamp+incrementing"])
+def test_pages_are_found_by_an_index_each_row_read_about_once(database: Any, mode: str) -> None:
+    connection, config = database
+    connection.execute("CREATE TABLE t (id bigint PRIMARY KEY, at timestamptz NOT NULL, pad text)")
+    connection.execute(
+        "INSERT INTO t SELECT i, '2026-01-01'::timestamptz + i / 10 * interval '1 s', repeat('x', 100)"
+        " FROM generate_series(1, 20000) i"
+    )
+    connection.execute("CREATE INDEX ON t (at, id)")
+    connection.execute("VACUUM ANALYZE t")
+    reads = "SELECT seq_tup_read, idx_tup_fetch FROM pg_stat_user_tables WHERE relname = 't'"
+    connection.execute("SELECT pg_stat_force_next_flush()")
+    sequential, _ = connection.execute(reads).fetchone()
+    run = harness(
+        config,
+        mode=mode,
+        incrementing_column_name="id",
+        timestamp_column_name="at",
+        table_whitelist="t",
+        batch_max_rows="500",
+    )
+    run.start()
+    assert sum(run.poll() for _ in range(50)) == 20000
+    run.crash()
+    # The server counts at the latest when a client leaves.
+    eventually(lambda: connection.execute(reads).fetchone()[1] >= 20000)
+    after, by_index = connection.execute(reads).fetchone()
+    assert after == sequential
+    assert by_index < 21000
+
+
+@pytest.mark.parametrize("mode", ["incrementing", "bulk"])
+def test_a_server_that_refuses_copy_is_read_by_rows(database: Any, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    connection, config = database
+    connection.execute("CREATE TABLE t AS SELECT i AS id FROM generate_series(1, 25) i")
+    original = CopyStream.__init__
+
+    def refused(self: CopyStream, connection: Any, statement: bytes, *rest: Any) -> None:
+        original(self, connection, statement.replace(b"FORMAT binary", b"FORMAT cockroach"), *rest)
+
+    monkeypatch.setattr(CopyStream, "__init__", refused)
+    run = harness(config, mode=mode, incrementing_column_name="id", table_whitelist="t", batch_max_rows="10")
+    run.start()
+    run.drain(25)
+    run.crash()
+    assert sorted(row["id"] for row in run.rows()) == list(range(1, 26))

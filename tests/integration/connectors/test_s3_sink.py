@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import uuid
 from collections import Counter
@@ -12,11 +13,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from tests.conftest import TEST_BUCKET
 from tests.integration.connectors.sink_harness import SinkHarness, consumed, records
 from tests.support.eventually import eventually
 from tidegate.connectors.s3 import S3SinkConnector
+from tidegate.connectors.s3.manifest import read_manifest
 from tidegate.connectors.s3.multipart import complete_upload
 from tidegate.devstack import SeaweedFS
 from tidegate.errors import FatalError, RecordHaltedError, RetriableError
@@ -47,7 +50,9 @@ class Lake:
         return sorted(item["Key"].removeprefix(f"{self.prefix}/") for item in found)
 
     def manifests(self) -> list[str]:
-        return self.files("_tidegate/sink/manifests/")
+        """Those that still promise files."""
+        keys = self.files("_tidegate/sink/manifests/")
+        return [key for key in keys if read_manifest(self.client, TEST_BUCKET, f"{self.prefix}/{key}")]
 
     def uploads(self) -> list[str]:
         found = self.client.list_multipart_uploads(Bucket=TEST_BUCKET, Prefix=f"{self.prefix}/")
@@ -178,6 +183,29 @@ def test_a_zombie_prepares_but_what_it_prepared_is_never_seen(lake: Lake) -> Non
     zombie.task.stop()
     third.task.stop()
     assert lake.ids() == list(range(50))
+
+
+def test_what_a_zombie_prepares_after_its_successor_has_finished_is_never_seen(lake: Lake) -> None:
+    harness = sink(lake)
+    zombie = harness.start(T0)
+    successor = harness.start(T0)
+    successor.put(rows(range(20)))
+    successor.commit(closing=True)
+    successor.put(rows(range(20, 50)))
+    successor.commit(closing=True)
+    # Under the offset that is committed, but cut otherwise.
+    zombie.put(rows(range(50)))
+    zombie.prepare(closing=True)
+    harness.start(T0)
+    assert lake.ids() == list(range(50))
+
+
+def test_manifests_do_not_pile_up(lake: Lake) -> None:
+    run = sink(lake).start(T0)
+    for start in range(0, 50, 10):
+        run.put(rows(range(start, start + 10)))
+        run.commit(closing=True)
+    assert len(lake.files("_tidegate/sink/manifests/")) == 1
 
 
 def test_a_late_holder_does_not_touch_its_successors_files(lake: Lake) -> None:
@@ -482,3 +510,32 @@ def test_no_record_twice_over_many_crashes(lake: Lake) -> None:
         assert steps < 100
     harness.start(T0)
     assert Counter(lake.ids()) == Counter(range(total))
+
+
+def test_a_batch_put_again_after_s3_was_away_is_there_once(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = sink(lake, buffer_memory_bytes=str(8 << 20)).start(T0)
+    blob = pa.field("blob", pa.binary(), nullable=False)
+
+    def batch(first: int) -> Batch:
+        rows = [{"id": first + i, "name": "n", "blob": os.urandom(16_384)} for i in range(800)]
+        return consumed("orders", records(rows, ID, NAME, blob), first_offset=first)
+
+    upload = run.task._client.upload_part  # type: ignore[attr-defined]
+    away = True
+
+    def upload_part(**arguments: Any) -> Any:
+        if away:
+            raise EndpointConnectionError(endpoint_url="http://s3")
+        return upload(**arguments)
+
+    monkeypatch.setattr(run.task._client, "upload_part", upload_part)  # type: ignore[attr-defined]
+    run.put(batch(0))
+    for _ in range(2):
+        with pytest.raises(RetriableError):
+            run.put(batch(800))
+    with pytest.raises(RetriableError):
+        run.prepare(closing=True)
+    away = False
+    run.put(batch(800))
+    run.commit(closing=True)
+    assert lake.ids() == list(range(1600))

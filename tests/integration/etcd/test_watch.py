@@ -214,3 +214,16 @@ async def _pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> N
         target.write(data)
         await target.drain()
     target.close()
+
+
+async def test_a_watch_ends_whenever_it_is_closed(client: EtcdClient) -> None:
+    # A cancellation that comes together with an answer of etcd must not be lost: each round closes at another moment.
+    for steps in range(600):
+        watch = client.watch_key("/closed-at-any-moment")
+        first = asyncio.ensure_future(anext(watch))
+        for _ in range(steps % 120):
+            await asyncio.sleep(0)
+        async with asyncio.timeout(20):
+            await watch.aclose()
+        first.cancel()
+        await asyncio.wait({first})

@@ -20,6 +20,7 @@ from tidegate.devstack.service_process import ServiceProcess
 from tidegate.etcd import EtcdClient, EtcdConfig, Keyspace
 
 COUNTING = "tests.integration.worker.plugins:CountingSource"
+STUMBLING = "tests.integration.worker.plugins:StumblingSink"
 DEADLINE = 60.0
 
 

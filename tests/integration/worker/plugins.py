@@ -8,14 +8,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
+import orjson
 import pyarrow as pa
 
-from tidegate.errors import FatalError
+from tidegate.errors import FatalError, RetriableError
+from tidegate.records.envelope import Batch
 from tidegate.sdk import (
     REQUIRED,
     Config,
     ConfigDef,
     Importance,
+    SinkConnector,
+    SinkContext,
+    SinkTask,
     SourceBatch,
     SourceConnector,
     SourceContext,
@@ -71,6 +76,9 @@ class CountingTask(SourceTask):
             case "hang":
                 while True:
                     time.sleep(3600)
+            case "stuck":
+                # PyDLL holds the interpreter's lock: no thread of the process runs any more.
+                ctypes.PyDLL(None).sleep(3600)
             case "fatal":
                 raise FatalError("the counter is broken.", remedy="Buy a new one.")
 
@@ -86,7 +94,41 @@ class CountingSource(SourceConnector):
         .define("count", Type.LONG, 1000, Importance.HIGH, "How far.")
         .define("batch", Type.INT, 100, Importance.LOW, "Records a poll.")
         .define("pause.ms", Type.INT, 0, Importance.LOW, "Before each poll.")
-        .define("misbehave", Type.STRING, "", Importance.LOW, "segfault, leak, hang or fatal.")
+        .define("misbehave", Type.STRING, "", Importance.LOW, "segfault, leak, hang, stuck or fatal.")
         .define("misbehave.at", Type.LONG, 1, Importance.LOW, "From which number on.")
         .define("marker", Type.STRING, "", Importance.LOW, "File that says it has been done.")
+    )
+
+
+class StumblingTask(SinkTask):
+    """Appends the numbers of whole commits to a file; once raises after it has taken half of a batch."""
+
+    def start(self, config: Config, context: SinkContext) -> None:
+        self._file = Path(config["file"])
+        self._marker = Path(config["marker"])
+        self._taken: list[int] = []
+
+    def put(self, batch: Batch) -> None:
+        numbers = [orjson.loads(value)["n"] for value in batch.value.to_pylist()]
+        if len(numbers) > 1 and not self._marker.exists():
+            self._marker.touch()
+            self._taken += numbers[: len(numbers) // 2]
+            raise RetriableError("the target is away.")
+        self._taken += numbers
+
+    def flush(self) -> None:
+        with self._file.open("a") as file:
+            file.writelines(f"{number}\n" for number in self._taken)
+        self._taken = []
+
+
+class StumblingSink(SinkConnector):
+    """See :class:`StumblingTask`."""
+
+    name = "stumbling"
+    task_class = StumblingTask
+    config_def: ClassVar[ConfigDef] = (
+        ConfigDef()
+        .define("file", Type.STRING, REQUIRED, Importance.HIGH, "Where to.")
+        .define("marker", Type.STRING, REQUIRED, Importance.LOW, "File that says it has stumbled.")
     )

@@ -58,6 +58,19 @@ async def test_a_killed_worker_leaves_no_task_behind_and_another_resumes(broker_
         assert broker_lab.counted(topic) == list(range(1, 3001))
 
 
+async def test_a_killed_worker_leaves_no_task_behind_that_is_stuck_in_a_c_call(lab: Lab, tmp_path: Path) -> None:
+    topic, marker = lab.topic(), tmp_path / "stuck"
+    with lab.worker() as worker:
+        await lab.deploy(
+            "stuck", {"connector.class": COUNTING, "topic": topic, "misbehave": "stuck", "marker": str(marker)}
+        )
+        eventually(marker.exists, timeout=DEADLINE)
+        orphans = task_processes(worker)
+        assert orphans
+        worker.kill9()
+        eventually(lambda: not any(each.is_running() for each in orphans), timeout=DEADLINE)
+
+
 async def test_a_paused_worker_fences_its_tasks_and_joins_anew(lab: Lab) -> None:
     topic = lab.topic()
     with lab.worker("w1") as first, lab.worker("w2"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,9 +11,13 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pytest
 import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy.dialects import mysql, postgresql
 
+from tidegate.connectors.jdbc import column_types
 from tidegate.connectors.jdbc.column_types import arrow_type, to_array
+from tidegate.connectors.jdbc.page_size import PageSize
 from tidegate.connectors.jdbc.position import Position, comparable, position_from
 from tidegate.connectors.jdbc.relation import Relation
 from tidegate.connectors.jdbc.url import parse_url
@@ -115,6 +120,9 @@ def test_values(values: list[Any], type_: pa.DataType, expected: list[Any]) -> N
         (2**63, pa.int64()),
         ("abc", pa.int64()),
         (5, pa.timestamp("us")),
+        ("0000-01-01", pa.timestamp("us")),
+        ("0044-03-15 BC", pa.date32()),
+        ("24:00:00", pa.time64("us")),
         (7, pa.bool_()),
         (b"\xff", pa.string()),
     ],
@@ -153,3 +161,58 @@ def test_names_of_topics_and_records() -> None:
     assert relation.topic("db.") == "db.user_orders"
     assert relation.record_name == "_2nd.user_orders"
     assert Relation(query="SELECT 1").topic("all") == "all"
+
+
+_MOMENT_TEXTS = st.one_of(
+    st.datetimes().map(str),
+    st.datetimes().map(lambda moment: moment.isoformat(timespec="minutes")),
+    st.dates().map(str),
+    st.from_regex(
+        r"[0-9]{4}-[0-1][0-9]-[0-3][0-9]([ T][0-2][0-9]:[0-6][0-9](:[0-6][0-9](\.[0-9]{1,7})?)?)?Z?", fullmatch=True
+    ),
+)
+_NUMBERS = st.one_of(st.integers(), st.floats(), st.decimals().map(str), st.integers(-999, 999).map(lambda n: n / 100))
+
+
+@given(
+    st.one_of(
+        st.tuples(st.lists(_MOMENT_TEXTS, max_size=3), st.sampled_from([pa.timestamp("us"), pa.date32()])),
+        st.tuples(st.lists(_MOMENT_TEXTS, max_size=3), st.just(pa.timestamp("us", "UTC"))),
+        st.tuples(st.lists(_NUMBERS, max_size=3), st.sampled_from([pa.decimal128(5, 2), pa.decimal128(38, 9)])),
+        st.tuples(st.lists(st.integers(-1, 2), max_size=3), st.just(pa.bool_())),
+    )
+)
+def test_a_column_at_once_is_its_values_one_by_one(case: tuple[list[Any], pa.DataType]) -> None:
+    values, type_ = case
+    at_once = _outcome(values, type_)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(column_types, "_by_arrow", lambda values, type_: None)
+        assert at_once == _outcome(values, type_)
+
+
+def _outcome(values: list[Any], type_: pa.DataType) -> list[Any]:
+    try:
+        found: list[Any] = to_array(values, type_).to_pylist()
+    except ValueError:
+        return ["a value does not fit"]
+    return found
+
+
+@pytest.mark.parametrize("width", [10, 1_000, 1_000_000])
+def test_pages_grow_to_half_of_the_bytes_and_not_beyond(width: int) -> None:
+    size = PageSize(max_rows=50_000, max_bytes=10_000_000)
+    asked = []
+    for _ in range(8):
+        asked.append(size.rows)
+        size.learn(size.rows, size.rows * width)
+    assert asked[0] == 1_000
+    assert asked[-1] == min(50_000, max(1, 5_000_000 // width))
+    assert all(after <= 4 * before for before, after in itertools.pairwise(asked))
+
+
+def test_a_wider_page_makes_the_next_one_shorter() -> None:
+    size = PageSize(max_rows=50_000, max_bytes=10_000_000)
+    size.learn(1_000, 9_000_000)
+    assert size.rows == 555
+    size.learn(0, 0)
+    assert size.rows == 555

@@ -76,3 +76,50 @@ def test_a_frame_cut_short_is_an_error_not_a_crash() -> None:
 
     with pytest.raises(frames.FrameError):
         frames.producer(frame[:30])
+
+
+def _txn_offset_commit(version: int) -> bytes:
+    flexible = version >= 3
+
+    def text(value: str | None) -> bytes:
+        data = (value or "").encode()
+        if value is None:
+            return b"\x00" if flexible else b"\xff\xff"
+        return (bytes([len(data) + 1]) if flexible else struct.pack(">h", len(data))) + data
+
+    def size(count: int) -> bytes:
+        return bytes([count + 1]) if flexible else struct.pack(">i", count)
+
+    tags = b"\x00" if flexible else b""
+    epoch = struct.pack(">i", 7) if version >= 2 else b""
+    return b"".join(
+        [
+            struct.pack(">hhi", frames.TXN_OFFSET_COMMIT, version, 42) + b"\x00\x02me" + tags,
+            text("tx") + text("group") + struct.pack(">qh", 77, 5),
+            struct.pack(">i", -1) + text("") + text(None) if flexible else b"",
+            size(1) + text("t") + size(2),
+            struct.pack(">iq", 0, 100) + epoch + text("meta") + tags,
+            struct.pack(">iq", 1, 200) + epoch + text(None) + tags,
+            tags + tags,
+        ]
+    )
+
+
+@pytest.mark.parametrize("version", [0, 2, 3])
+def test_offsets_of_a_transaction_are_read_and_become_a_plain_commit(version: int) -> None:
+    frame = _txn_offset_commit(version)
+
+    assert frames.producer(frame) == frames.Producer("tx", 77, 5)
+    wanted = frames.group_offsets(frame)
+    epoch = 7 if version >= 2 else -1
+    assert wanted == frames.GroupOffsets(
+        "group", (frames.GroupOffset("t", 0, 100, epoch, "meta"), frames.GroupOffset("t", 1, 200, epoch, None))
+    )
+    assert frames.group_offsets_accepted(frame).startswith(struct.pack(">i", 42))
+    assert frames.request_header(frames.offset_commit(wanted)).api_key == frames.OFFSET_COMMIT
+
+
+def test_a_refused_offset_is_found() -> None:
+    response = struct.pack(">iii", 0, 0, 1) + b"\x00\x01t" + struct.pack(">iihih", 2, 0, 0, 1, 25)
+
+    assert frames.offset_commit_errors(response) == [25]

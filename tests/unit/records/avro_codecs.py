@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from tidegate import native
 from tidegate.records.arrow_to_avro import avro_schema
+from tidegate.records.avro_resolution import resolving_decoder
 from tidegate.records.avro_schema import AvroType, parse_schema
 from tidegate.records.codec import AvroCodec, ColumnDecoder, DatumFault, DecodedColumn, EncodedColumn
 from tidegate.records.columnar_codec import ColumnarCodec
@@ -19,15 +20,15 @@ from tidegate.records.native_codec import NativeCodec
 class RowWiseCodec(ColumnarCodec):
     """The columnar codec, reading by rows however many there are."""
 
-    def decoder(self, schema: AvroType) -> ColumnDecoder:
-        return ColumnarDecoder(schema, row_wise_below=1 << 30)
+    def decoder(self, schema: AvroType, reader: AvroType | None = None) -> ColumnDecoder:
+        return resolving_decoder(ColumnarDecoder(schema, row_wise_below=1 << 30), schema, reader)
 
 
 class ByColumnsCodec(ColumnarCodec):
     """The columnar codec, reading by columns however few rows there are."""
 
-    def decoder(self, schema: AvroType) -> ColumnDecoder:
-        return ColumnarDecoder(schema, row_wise_below=0)
+    def decoder(self, schema: AvroType, reader: AvroType | None = None) -> ColumnDecoder:
+        return resolving_decoder(ColumnarDecoder(schema, row_wise_below=0), schema, reader)
 
 
 CODECS: Mapping[str, AvroCodec] = {
@@ -47,10 +48,11 @@ def encode(field: pa.Field, column: pa.Array, schema: str | None = None, prefix:
     return others[-1]
 
 
-def decode(schema: str, data: Sequence[bytes | None]) -> DecodedColumn:
+def decode(schema: str, data: Sequence[bytes | None], reader: str | None = None) -> DecodedColumn:
     """Decodes with every codec, which must give the same."""
     parsed, messages = parse_schema(schema), pa.array(data, pa.binary())
-    first, *others = (codec.decoder(parsed).decode(messages) for codec in CODECS.values())
+    wanted = None if reader is None else parse_schema(reader)
+    first, *others = (codec.decoder(parsed, wanted).decode(messages) for codec in CODECS.values())
     for other in others:
         other.values.validate(full=True)
         assert other.values.equals(first.values)

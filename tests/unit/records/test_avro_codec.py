@@ -299,3 +299,9 @@ def test_smallest_decimals_are_as_short_as_javas() -> None:
     column = pa.array([decimal.Decimal(number) for number in (0, 127, 128, -128, -129)], pa.decimal128(5, 0))
     data = encode(pa.field("value", column.type), column).data
     assert data.to_pylist() == [b"\x02\x00", b"\x02\x7f", b"\x04\x00\x80", b"\x02\x80", b"\x04\xff\x7f"]
+
+
+def test_a_name_with_a_zero_in_it() -> None:
+    field = pa.field("value", pa.struct([pa.field("a\0b", pa.int64()), pa.field("a", pa.int64())]))
+    column = pa.array([{"a\0b": 1, "a": 2}], field.type)
+    assert decode(avro_schema(field, "t.Value"), encode(field, column).data.to_pylist()).values.equals(column)

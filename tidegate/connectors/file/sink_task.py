@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from tidegate.connectors.file.journal import Entry, Journal
 from tidegate.errors import FatalError, RetriableError
+from tidegate.records import json_columns
 from tidegate.records.envelope import Batch, SinkOffset, TopicPartition
 from tidegate.sdk.config_def import Config
 from tidegate.sdk.sink import SinkContext, SinkTask
@@ -63,12 +64,17 @@ class FileSinkTask(SinkTask):
         self._file.truncate(entry.length)
         if entry is not self._journal.entries[-1]:
             self._journal.cut_to(entry)
-        self._offsets = dict(entry.offsets)
-        return {where: entry.offsets[where] for where in committed if where in entry.offsets}
+        # A committed offset beyond the file's own was altered by the user: what lies between is to be left out.
+        self._offsets = {where: max(offset, self._committed.get(where) or 0) for where, offset in entry.offsets.items()}
+        return {where: self._offsets[where] for where in committed if where in self._offsets}
 
     def put(self, batch: Batch) -> None:
         assert self._file is not None
         self._written = True
+        whole = None if self._text and not pa.types.is_struct(batch.value.type) else json_columns.lines(batch.value)
+        if whole is not None:
+            self._file.write(_content(whole))
+            return
         rows = batch.value.to_pylist()
         lines = []
         for row, value in enumerate(rows):
@@ -108,6 +114,14 @@ class FileSinkTask(SinkTask):
                 raise ValueError("it has a line break: use format=json")
             return line + b"\n"
         return orjson.dumps(value, default=_plain, option=orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z) + b"\n"
+
+
+def _content(lines: pa.Array) -> memoryview:
+    """The bytes of all lines, one after the other."""
+    _, offsets, data = lines.buffers()
+    ends = memoryview(offsets).cast("i")
+    first, last = ends[lines.offset], ends[lines.offset + len(lines)]
+    return memoryview(data)[first:last] if data is not None else memoryview(b"")
 
 
 def _plain(value: Any) -> Any:

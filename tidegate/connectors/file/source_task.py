@@ -52,11 +52,29 @@ class FileSourceTask(SourceTask):
         if not lines:
             self._context.stopping.wait(_WAIT_SECONDS)
             return ()
-        return list(self._json_batches(lines) if self._json else self._text_batches(lines))
+        if not self._json:
+            return list(self._text_batches(lines))
+        whole = self._json_batch(lines)
+        return list(self._json_batches(lines)) if whole is None else [whole]
 
     def stop(self) -> None:
         if self._reader is not None:
             self._reader.close()
+
+    def _json_batch(self, lines: Sequence[Line]) -> SourceBatch | None:
+        """Lines that all fit the shape that is known, but for those that are no records; None if any other is there."""
+        shape = self._shapes.sole()
+        if shape is None or max(len(line) for line, _ in lines) > self._line_max:
+            return None
+        read = shape.read_json(pa.array([line for line, _ in lines], pa.binary()))
+        if read is None or not len(read.values):
+            return None
+        problems = [self._parse(lines[row][0])[0] for row in read.left]
+        if not all(problems):
+            return None
+        for row, problem in zip(read.left, problems, strict=True):
+            self._halt(*lines[row], problem)
+        return self._batch(read.values, lines[-1][1])
 
     def _json_batches(self, lines: Sequence[Line]) -> Iterator[SourceBatch]:
         rows: list[dict[str, Any]] = []

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy import types as sql
 from sqlalchemy.types import TypeEngine
 
@@ -90,6 +91,10 @@ def to_array(values: Sequence[Any], type_: pa.DataType) -> pa.Array:
     if _native(values, type_):
         with contextlib.suppress(pa.ArrowException, OverflowError, UnicodeError):
             return pa.array(values, type=type_)
+    with contextlib.suppress(pa.ArrowException, OverflowError, UnicodeError):
+        whole_column = _by_arrow(values, type_)
+        if whole_column is not None:
+            return whole_column
     try:
         convert = _converter(type_)
         return pa.array([None if value is None else convert(value) for value in values], type=type_)
@@ -107,6 +112,21 @@ def _native(values: Sequence[Any], type_: pa.DataType) -> bool:
     if pa.types.is_date(type_):
         return type(first) is datetime.date
     return type(first) in (decimal.Decimal, datetime.time)
+
+
+def _by_arrow(values: Sequence[Any], type_: pa.DataType) -> pa.Array | None:
+    """Arrow's conversion from another type, where it is the same as that of single values, or an error."""
+    kinds = set(map(type, values)) - {type(None)}
+    if pa.types.is_boolean(type_) and kinds == {int} and set(values) <= {0, 1, None}:
+        return pa.array(values, pa.int8()).cast(type_)
+    if kinds == {str} and (pa.types.is_timestamp(type_) or pa.types.is_date(type_)):
+        texts = pa.array(values, pa.string())
+        # Arrow knows a year 0.
+        return None if pc.any(pc.starts_with(texts, "0000")).as_py() else texts.cast(type_)
+    if pa.types.is_decimal(type_) and kinds <= {int, float, str}:
+        # What has more digits than the type is an error here: it is to be rounded.
+        return pa.array([None if value is None else str(value) for value in values], pa.string()).cast(type_)
+    return None
 
 
 def _converter(type_: pa.DataType) -> Callable[[Any], Any]:
@@ -179,8 +199,9 @@ def _parsed(value: Any) -> datetime.datetime:
     if isinstance(value, datetime.date):
         return datetime.datetime(value.year, value.month, value.day)  # noqa: DTZ001 - a date has no time zone
     if isinstance(value, str):
-        return datetime.datetime.fromisoformat(value)
-    raise ValueError(f"{value!r} is not a date and time")
+        with contextlib.suppress(ValueError):
+            return datetime.datetime.fromisoformat(value)
+    raise ValueError(f"{value!r} is not a point in time of the years 1 to 9999")
 
 
 def _instant(value: Any) -> datetime.datetime:
@@ -198,7 +219,9 @@ def _date(value: Any) -> datetime.date:
 
 
 def _time(value: Any) -> datetime.time:
-    moment = datetime.time.fromisoformat(value) if isinstance(value, str) else value
-    if not isinstance(moment, datetime.time):
-        raise ValueError(f"{value!r} is not a time of day")
-    return moment.replace(tzinfo=None)
+    if isinstance(value, datetime.time):
+        return value.replace(tzinfo=None)
+    if isinstance(value, str) and not value.startswith("24"):
+        with contextlib.suppress(ValueError):
+            return datetime.time.fromisoformat(value).replace(tzinfo=None)
+    raise ValueError(f"{value!r} is not a time of day before 24:00:00")

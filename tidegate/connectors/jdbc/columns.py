@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.types import TypeEngine
 
-from tidegate.connectors.jdbc.column_types import NumericMapping, arrow_type, to_array
+from tidegate.connectors.jdbc.column_types import NumericMapping, arrow_type
 from tidegate.connectors.jdbc.relation import Relation
+from tidegate.connectors.jdbc.rows import Rows
 from tidegate.errors import FatalError
 from tidegate.records.avro_metadata import LOGICAL
 
@@ -51,33 +53,42 @@ class Columns:
             raise FatalError(f"Column {name!r} is missing.", remedy=f"Use one of {', '.join(names)}.")
         return folded[0]
 
-    def struct(self, rows: Sequence[Sequence[Any]]) -> pa.StructArray:
-        """Rows as a struct array.
-
-        Raises:
-            ValueError: a value does not fit its column's type.
-        """
-        columns: Sequence[Sequence[Any]] = list(zip(*rows, strict=True)) or [() for _ in self.fields]
-        arrays = []
-        for field, values in zip(self.fields, columns, strict=True):
-            try:
-                array = to_array(values, field.type)
-            except ValueError as error:
-                raise ValueError(f"column {field.name!r}: {error}") from error
+    def read(self, rows: Rows) -> Reading:
+        """Rows as arrays, and what is wrong with those that do not fit."""
+        arrays: list[pa.Array] = []
+        problems: dict[int, str] = {}
+        for field, (array, faults) in zip(self.fields, rows.columns(self.fields), strict=True):
+            for row, fault in faults.items():
+                problems.setdefault(row, f"column {field.name!r}: {fault}")
             if array.null_count and not field.nullable:
-                raise ValueError(f"column {field.name!r} is NOT NULL and has a null")
+                for row in np.flatnonzero(array.is_null()).tolist():
+                    problems.setdefault(row, f"column {field.name!r} is NOT NULL and has a null")
             arrays.append(array)
-        return pa.StructArray.from_arrays(arrays, fields=list(self.fields))
+        return Reading(self.fields, arrays, problems)
 
-    def sound(self, rows: Sequence[Sequence[Any]]) -> Iterator[str | None]:
-        """For each row by itself what is wrong with it, or None."""
-        for row in rows:
-            try:
-                self.struct([row])
-            except ValueError as error:
-                yield str(error)
-            else:
-                yield None
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Rows made columns.
+
+    Args:
+        fields: one a column.
+        arrays: one a column, of all rows.
+        problems: by row what is wrong with it: one sentence naming column and rule.
+    """
+
+    fields: tuple[pa.Field, ...]
+    arrays: Sequence[pa.Array]
+    problems: Mapping[int, str]
+
+    def sound(self) -> pa.StructArray:
+        """The rows that have no problem."""
+        arrays = self.arrays
+        if self.problems:
+            kept = np.ones(len(arrays[0]), np.bool_)
+            kept[list(self.problems)] = False
+            arrays = [array.filter(pa.array(kept)) for array in arrays]
+        return pa.StructArray.from_arrays(arrays, fields=list(self.fields))
 
 
 def read_columns(

@@ -45,12 +45,18 @@ What a poll finds depends on the mode:
 
 No mode sees deleted rows.
 
+Each page is found by the column of its mode: give it an index (mode timestamp+incrementing: one of both columns, time
+first), or each page sorts what is left of the table. PostgreSQL is read by binary COPY, several times as fast as rows;
+bulk is one query, whose snapshot PostgreSQL holds until the last row has been read.
+
 Offsets: `{"incrementing": 1234}`, `{"timestamp": "2026-01-31T12:00:00.000001Z"}` or both, for each source partition
 `{"table": "schema.table"}` (a query's is `{"query": "query"}`). Timestamps are compared with microseconds.
 
 Types come from the database's catalogue, not from the data, so an empty column changes nothing. A column that is
 NOT NULL makes a required field. When a table is altered, rows from the next query on have the new schema.
 UUID, JSON, INTERVAL, ENUM and types without an equal in Arrow become text, and so does NUMERIC without precision.
+A row with a value that its column can not hold, such as `infinity` or a date outside the years 1 to 9999, is halted by
+itself.
 The columns of a `query` are all nullable; in SQLite, which tells no types of them, they are text.
 """
 

@@ -50,6 +50,7 @@ class Database:
 
     def __init__(self, url: URL, *, connect_timeout_ms: int, statement_timeout_ms: int) -> None:
         self.url = url
+        self.statement_timeout_ms = statement_timeout_ms
         try:
             self.engine = _engine(url, connect_timeout_ms, statement_timeout_ms)
         except (ModuleNotFoundError, NoSuchModuleError) as error:
@@ -145,6 +146,8 @@ def _engine(url: URL, connect_timeout_ms: int, statement_timeout_ms: int) -> Eng
             arguments = {
                 "connect_timeout": max(2, seconds),
                 "options": f"-c statement_timeout={statement_timeout_ms} -c timezone=UTC",
+                # What the database stores in another encoding, its server converts.
+                "client_encoding": "utf8",
                 "keepalives_idle": 10,
                 "keepalives_interval": 5,
                 "keepalives_count": 3,
@@ -175,7 +178,7 @@ def _engine(url: URL, connect_timeout_ms: int, statement_timeout_ms: int) -> Eng
         hide_parameters=True,
     )
     if url.get_backend_name() == "postgresql":
-        event.listen(engine, "connect", _json_as_text)
+        event.listen(engine, "connect", _reading_postgres)
     if url.get_backend_name() == "oracle":
 
         @event.listens_for(engine, "connect")
@@ -185,8 +188,7 @@ def _engine(url: URL, connect_timeout_ms: int, statement_timeout_ms: int) -> Eng
     return engine
 
 
-def _json_as_text(connection: Any, _record: Any) -> None:
-    from psycopg.types.string import TextLoader
+def _reading_postgres(connection: Any, _record: Any) -> None:
+    from tidegate.connectors.jdbc.postgres.loaders import register
 
-    for name in ("json", "jsonb"):
-        connection.adapters.register_loader(name, TextLoader)
+    register(connection)

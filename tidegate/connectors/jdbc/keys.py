@@ -209,11 +209,31 @@ CONFIG = (
     .define(
         "batch.max.rows",
         Type.INT,
-        10_000,
+        100_000,
         Importance.MEDIUM,
-        "Rows a query and a Kafka transaction; the bound of the task's memory. Rows of one timestamp stay together in "
-        "mode timestamp and may exceed it.",
+        "Most rows of a query and a Kafka transaction. Rows of one timestamp stay together in mode timestamp and may "
+        "exceed it.",
         validator=between(1, 1_000_000),
+        group="Polling",
+    )
+    .define(
+        "batch.max.bytes",
+        Type.INT,
+        16 * 1024 * 1024,
+        Importance.MEDIUM,
+        "About how many bytes of rows to hold at once; the bound of the task's memory. Queries ask for as many rows "
+        "as fill half of it, going by the rows before; wider rows end a page early. A single row, and in mode "
+        "timestamp the rows of one timestamp, may exceed it.",
+        validator=at_least(1024),
+        group="Polling",
+    )
+    .define(
+        "postgres.copy",
+        Type.BOOLEAN,
+        True,
+        Importance.LOW,
+        "Read from PostgreSQL by binary COPY, by columns, at a fraction of the cost of reading rows. Servers that only "
+        "speak PostgreSQL's protocol and refuse COPY are read by rows in any case.",
         group="Polling",
     )
 )

@@ -13,7 +13,10 @@ import pyarrow as pa
 from tidegate.errors import FatalError
 
 Moment = datetime | date | str
-"""A timestamp as the database compares it: text in SQLite, which has no type for it."""
+"""A timestamp as the database compares it: text in SQLite, which has no type for it, and outside years 1 to 9999."""
+
+_BEFORE_CHRIST = " BC"
+_LIMITS = ("-infinity", "infinity")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,7 @@ def whole(value: Any) -> int:
 
 
 def _moment(text: str, zone: tzinfo, type_: pa.DataType, as_text: bool) -> Moment:
-    if as_text:
+    if as_text or text in _LIMITS or text.endswith(_BEFORE_CHRIST):
         return text
     if pa.types.is_date(type_):
         return date.fromisoformat(text)

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, CursorResult
-from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.sql import ColumnElement, Select
 
-from tidegate.connectors.jdbc.columns import Columns, Fingerprint, fingerprint, read_columns
+from tidegate.connectors.jdbc.catalogue import Catalogue
+from tidegate.connectors.jdbc.columns import Columns
 from tidegate.connectors.jdbc.database import Database
+from tidegate.connectors.jdbc.fetch import CursorFetch, Fetch
 from tidegate.connectors.jdbc.keys import BULK, INCREMENTING, TIMESTAMP
+from tidegate.connectors.jdbc.page_size import PageSize
 from tidegate.connectors.jdbc.position import Moment, Position, comparable, position_from, whole
 from tidegate.connectors.jdbc.relation import Relation
-from tidegate.errors import FatalError, RetriableError
+from tidegate.connectors.jdbc.rows import Rows
+from tidegate.errors import FatalError
 from tidegate.sdk.config_def import Config
-
-Rows = Sequence[Sequence[Any]]
-_CATALOGUE_ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class Page:
     """Rows read at once.
 
     Args:
-        rows: driver values.
+        rows: as the database gave them.
         columns: their columns.
         offset: the source offset after the last row.
         more: whether more rows may be waiting.
@@ -53,12 +55,15 @@ class Reader(ABC):
         config: the connector's configuration.
     """
 
+    holds_connection: ClassVar[bool] = False
+    """Whether it has a connection to itself from its first page to its last."""
+
     def __init__(self, database: Database, relation: Relation, config: Config) -> None:
         self.database = database
         self.relation = relation
-        self.limit: int = config["batch.max.rows"]
-        self._mapping: str = config["numeric.mapping"]
-        self._columns: Columns | None = None
+        self.size = PageSize(config["batch.max.rows"], config["batch.max.bytes"])
+        self._catalogue = Catalogue(relation, config["numeric.mapping"])
+        self._fetch = fetch(database, self._catalogue, config)
 
     @abstractmethod
     def next_page(self) -> Page | None:
@@ -79,67 +84,66 @@ class Reader(ABC):
             RetriableError: the database is away.
         """
         with self.database.connection() as connection:
-            self._columns = read_columns(connection, self.relation, columns.seen, self._mapping)
-        return self._columns or columns
+            return self._catalogue.reread(connection, columns)
 
     def close(self) -> None:  # noqa: B027 - only some hold a cursor
         """Gives back what is open."""
 
-    def _fetch(self, connection: Connection, statement: Select[Any]) -> tuple[Rows, Columns]:
-        """Runs a statement and returns its rows with columns that fit them, also while the table is being altered."""
-        for _ in range(_CATALOGUE_ATTEMPTS):
-            result = connection.execute(statement)
-            cursor = _cursor(result)
-            seen = fingerprint(cursor.description)
-            # The driver's own rows: SQLAlchemy's cost as much again.
-            rows = cursor.fetchall()
-            result.close()
-            columns = self._columns_for(connection, seen)
-            if columns is not None:
-                return rows, columns
-        raise RetriableError(f"Table {self.relation.name} changed {_CATALOGUE_ATTEMPTS} times while being read.")
+    def _everything(self) -> Select[Any]:
+        return sa.select(sa.literal_column("*")).select_from(self.relation.source())
 
-    def _columns_for(self, connection: Connection, seen: Fingerprint) -> Columns | None:
-        if self._columns is None or self._columns.seen != seen:
-            self._columns = read_columns(connection, self.relation, seen, self._mapping)
-        return self._columns
+    def _probe(self) -> Columns:
+        return self._all(self._everything().where(sa.false()))[1]
+
+    def _page(self, statement: Select[Any]) -> tuple[Rows, Columns, bool]:
+        """The first rows of a statement, as many as make a page, and whether there may be more."""
+        limit = self.size.rows
+        with self.database.connection() as connection:
+            stream, columns = self._fetch.open(connection, statement.limit(limit))
+            with closing(stream):
+                # One more than there can be: so the end is seen.
+                rows = stream.read(limit + 1, self.size.max_bytes)
+        self.size.learn(len(rows), rows.nbytes)
+        return rows, columns, not stream.finished or len(rows) >= limit
+
+    def _all(self, statement: Select[Any]) -> tuple[Rows, Columns]:
+        """All rows of a statement."""
+        with self.database.connection() as connection:
+            stream, columns = self._fetch.open(connection, statement)
+            with closing(stream):
+                return stream.read(sys.maxsize, sys.maxsize), columns
 
 
 class BulkReader(Reader):
     """The whole relation at each round, in one streaming query; nothing is remembered but how far the round is."""
 
+    holds_connection: ClassVar[bool] = True
+
     def __init__(self, database: Database, relation: Relation, config: Config) -> None:
         super().__init__(database, relation, config)
-        self._stream: Iterator[tuple[Rows, Columns]] | None = None
+        self._pages: Generator[Page, None, None] | None = None
 
     def next_page(self) -> Page | None:
-        if self._stream is None:
-            self._stream = self._pages()
-        page = next(self._stream, None)
+        if self._pages is None:
+            self._pages = self._round()
+        page = next(self._pages, None)
         if page is None:
-            self._stream = None
-            return None
-        return Page(page[0], page[1], {}, more=True)
+            self._pages = None
+        return page
 
     def close(self) -> None:
-        if self._stream is not None:
-            self._stream.close()  # type: ignore[attr-defined]  # a generator
-            self._stream = None
+        if self._pages is not None:
+            self._pages.close()
+            self._pages = None
 
-    def _pages(self) -> Iterator[tuple[Rows, Columns]]:
-        everything: Select[Any] = sa.select(sa.literal_column("*")).select_from(self.relation.source())
+    def _round(self) -> Generator[Page, None, None]:
         with self.database.connection() as connection:
-            # A server-side cursor lives in a transaction.
-            if connection.dialect.name != "sqlite":
-                connection = connection.execution_options(isolation_level="READ COMMITTED")
-            result = connection.execution_options(stream_results=True, max_row_buffer=self.limit).execute(everything)
-            seen = fingerprint(_cursor(result).description)
-            with self.database.connection() as second:
-                columns = self._columns_for(second, seen)
-            if columns is None:
-                raise RetriableError(f"Table {self.relation.name} changed while being read.")
-            for rows in result.partitions(self.limit):
-                yield rows, columns
+            stream, columns = self._fetch.open(connection, self._everything(), long=True)
+            with closing(stream):
+                while not stream.finished:
+                    rows = stream.read(self.size.max_rows, self.size.max_bytes)
+                    if len(rows):
+                        yield Page(rows, columns, {}, more=True)
 
 
 class IncrementingReader(Reader):
@@ -151,27 +155,19 @@ class IncrementingReader(Reader):
         super().__init__(database, relation, config)
         self._column: str = config["incrementing.column.name"]
         self._position = position_from(offset, UTC, None, as_text=False)
-        with database.connection() as connection:
-            probe: Select[Any] = sa.select(sa.literal_column("*")).select_from(relation.source()).where(sa.false())
-            _, columns = self._fetch(connection, probe)
+        columns = self._probe()
         self._name = columns.fields[columns.index(self._column)].name
 
     def next_page(self) -> Page | None:
         column: ColumnElement[Any] = sa.column(self._name)
         after = self._position.incrementing
-        statement: Select[Any] = (
-            sa.select(sa.literal_column("*"))
-            .select_from(self.relation.source())
-            .where(column.is_not(None) if after is None else column > after)
-            .order_by(column)
-            .limit(self.limit)
-        )
-        with self.database.connection() as connection:
-            rows, columns = self._fetch(connection, statement)
-        if not rows:
+        new = column.is_not(None) if after is None else column > after
+        rows, columns, more = self._page(self._everything().where(new).order_by(column))
+        if not len(rows):
             return None
-        self._position = Position(incrementing=whole(rows[-1][columns.index(self._name)]))
-        return Page(rows, columns, self._position.to_offset(), more=len(rows) >= self.limit)
+        last = rows.row(len(rows) - 1)
+        self._position = Position(incrementing=whole(last[columns.index(self._name)]))
+        return Page(rows, columns, self._position.to_offset(), more)
 
 
 class TimestampReader(Reader):
@@ -187,78 +183,75 @@ class TimestampReader(Reader):
         super().__init__(database, relation, config)
         self._zone = ZoneInfo(config["db.timezone"])
         self._delay = timedelta(milliseconds=config["timestamp.delay.interval.ms"])
-        with database.connection() as connection:
-            probe: Select[Any] = sa.select(sa.literal_column("*")).select_from(relation.source()).where(sa.false())
-            _, columns = self._fetch(connection, probe)
-            self._times = [columns.fields[columns.index(name)] for name in config["timestamp.column.name"]]
-            self._id: str | None = None
-            if config["mode"] != TIMESTAMP:
-                self._id = columns.fields[columns.index(config["incrementing.column.name"])].name
-            # A query's columns have no type in SQLite; its timestamps are text in any case.
-            self._as_text = database.backend == "sqlite"
-            self._type: pa.DataType = self._times[0].type
-            if not self._as_text and not (pa.types.is_timestamp(self._type) or pa.types.is_date(self._type)):
-                raise FatalError(
-                    f"Column {self._times[0].name!r} of {relation.name} is {self._type}, not a timestamp.",
-                    remedy="Name a timestamp column in timestamp.column.name.",
-                )
-            self._position = position_from(offset, self._zone, self._type, as_text=self._as_text)
-            if self._position.timestamp is None and config["timestamp.initial"] is not None:
-                initial = config["timestamp.initial"]
-                start = database.clock(connection) if initial == -1 else _EPOCH + timedelta(milliseconds=initial)
-                self._position = Position(timestamp=self._comparable(start))
+        columns = self._probe()
+        self._times = [columns.fields[columns.index(name)] for name in config["timestamp.column.name"]]
+        self._id: str | None = None
+        if config["mode"] != TIMESTAMP:
+            self._id = columns.fields[columns.index(config["incrementing.column.name"])].name
+        # A query's columns have no type in SQLite; its timestamps are text in any case.
+        self._as_text = database.backend == "sqlite"
+        self._type: pa.DataType = self._times[0].type
+        if not self._as_text and not (pa.types.is_timestamp(self._type) or pa.types.is_date(self._type)):
+            raise FatalError(
+                f"Column {self._times[0].name!r} of {relation.name} is {self._type}, not a timestamp.",
+                remedy="Name a timestamp column in timestamp.column.name.",
+            )
+        self._position = position_from(offset, self._zone, self._type, as_text=self._as_text)
+        if self._position.timestamp is None and config["timestamp.initial"] is not None:
+            initial = config["timestamp.initial"]
+            start = self._clock() if initial == -1 else _EPOCH + timedelta(milliseconds=initial)
+            self._position = Position(timestamp=self._comparable(start))
 
     def next_page(self) -> Page | None:
-        with self.database.connection() as connection:
-            before = self._comparable(self.database.clock(connection) - self._delay)
-            rows, columns = self._fetch(connection, self._statement(before).limit(self.limit))
-            if not rows:
-                return None
-            full = len(rows) >= self.limit
-            if full and self._id is None:
-                rows, columns = self._whole_groups(connection, rows, columns)
-        if not rows:
+        before = self._comparable(self._clock() - self._delay)
+        rows, columns, more = self._page(self._statement(before))
+        if more and self._id is None and len(rows):
+            rows, columns = self._whole_groups(rows, columns)
+        if not len(rows):
             return None
+        last = rows.row(len(rows) - 1)
         self._position = Position(
-            None if self._id is None else whole(rows[-1][columns.index(self._id)]), self._time(rows[-1], columns)
+            None if self._id is None else whole(last[columns.index(self._id)]), self._time(last, columns)
         )
-        return Page(rows, columns, self._position.to_offset(), more=full)
+        return Page(rows, columns, self._position.to_offset(), more)
 
-    def _whole_groups(self, connection: Connection, rows: Rows, columns: Columns) -> tuple[Rows, Columns]:
-        last = self._time(rows[-1], columns)
-        end = len(rows)
-        while end and self._time(rows[end - 1], columns) == last:
-            end -= 1
-        if end:
-            return rows[:end], columns
-        time = self._time_expression()
-        return self._fetch(connection, self._everything().where(time == last))
+    def _whole_groups(self, rows: Rows, columns: Columns) -> tuple[Rows, Columns]:
+        last = self._time(rows.row(len(rows) - 1), columns)
+        # Rows are in the order of their time, so those of the last one are all at the end.
+        begin = bisect_left(range(len(rows)), True, key=lambda index: self._time(rows.row(index), columns) == last)
+        if begin:
+            return rows.head(begin), columns
+        return self._all(self._everything().where(self._time_expression() == self._literal(last)))
 
     def _statement(self, before: Moment) -> Select[Any]:
         time = self._time_expression()
-        statement = self._everything().where(time < before)
+        statement = self._everything().where(time < self._literal(before))
         after = self._position
+        since = None if after.timestamp is None else self._literal(after.timestamp)
         if self._id is None:
-            return statement.where(
-                time > after.timestamp if after.timestamp is not None else time.is_not(None)
-            ).order_by(time)
+            return statement.where(time.is_not(None) if since is None else time > since).order_by(time)
         number: ColumnElement[Any] = sa.column(self._id)
-        if after.timestamp is None:
+        if since is None:
             statement = statement.where(time.is_not(None), number.is_not(None))
         elif after.incrementing is None:
-            statement = statement.where(time >= after.timestamp)
+            statement = statement.where(time >= since)
+        elif self.database.backend in _COMPARES_PAIRS:
+            statement = statement.where(sa.tuple_(time, number) > sa.tuple_(since, sa.literal(after.incrementing)))
         else:
-            statement = statement.where(
-                time >= after.timestamp, sa.or_(time > after.timestamp, number > after.incrementing)
-            )
+            statement = statement.where(time >= since, sa.or_(time > since, number > after.incrementing))
         return statement.order_by(time, number)
-
-    def _everything(self) -> Select[Any]:
-        return sa.select(sa.literal_column("*")).select_from(self.relation.source())
 
     def _time_expression(self) -> ColumnElement[Any]:
         columns: list[ColumnElement[Any]] = [sa.column(field.name) for field in self._times]
         return columns[0] if len(columns) == 1 else sa.func.coalesce(*columns)
+
+    def _literal(self, moment: Moment) -> ColumnElement[Any]:
+        literal: ColumnElement[Any] = sa.literal(moment)
+        if self._as_text or not isinstance(moment, str):
+            return literal
+        # One that Python's datetime can not hold, as the database wrote it.
+        is_date = pa.types.is_date(self._type)
+        return sa.cast(literal, sa.Date() if is_date else sa.DateTime(timezone=self._type.tz is not None))
 
     def _time(self, row: Sequence[Any], columns: Columns) -> Moment:
         for field in self._times:
@@ -268,10 +261,16 @@ class TimestampReader(Reader):
                 return moment
         raise FatalError(f"A row of {self.relation.name} has no timestamp.")
 
+    def _clock(self) -> datetime:
+        with self.database.connection() as connection:
+            return self.database.clock(connection)
+
     def _comparable(self, moment: datetime) -> Moment:
         return comparable(moment, self._zone, self._type, as_text=self._as_text)
 
 
+_COMPARES_PAIRS = ("postgresql", "sqlite")
+"""Databases that find rows after a pair of values by an index of both."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -295,7 +294,17 @@ def reader(database: Database, relation: Relation, config: Config, offset: Mappi
     return TimestampReader(database, relation, config, offset)
 
 
-def _cursor(result: CursorResult[Any]) -> DBAPICursor:
-    if result.cursor is None:
-        raise RetriableError("The database closed the cursor.")
-    return result.cursor
+def fetch(database: Database, catalogue: Catalogue, config: Config) -> Fetch:
+    """The way to fetch rows from a kind of database.
+
+    Args:
+        database: where the relation is.
+        catalogue: the relation's columns.
+        config: the connector's configuration.
+    """
+    if database.backend != "postgresql":
+        return CursorFetch(database, catalogue)
+    # psycopg is needed for PostgreSQL alone.
+    from tidegate.connectors.jdbc.postgres.fetch import PostgresFetch
+
+    return PostgresFetch(database, catalogue, copy=config["postgres.copy"])

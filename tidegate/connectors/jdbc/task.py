@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -26,9 +27,15 @@ _WAIT_SECONDS = 1.0
 
 
 class JdbcSourceTask(SourceTask):
-    """Reads its tables in turn, one page a poll; a table that gave all it had rests for ``poll.interval.ms``."""
+    """Reads its tables in turn, one page a poll; a table that gave all it had rests for ``poll.interval.ms``.
 
-    _database: Database | None = None
+    A table in mode bulk, which holds a connection from its first page to its last, is read to its end before the next.
+    """
+
+    def __init__(self) -> None:
+        self._database: Database | None = None
+        self._readers: list[Reader] = []
+        self._polling = threading.Lock()
 
     def start(self, config: Config, context: SourceContext) -> None:
         self._context = context
@@ -36,7 +43,7 @@ class JdbcSourceTask(SourceTask):
         self._keys: Sequence[str] = config["message.key.columns"] or ()
         self._interval: float = config["poll.interval.ms"] / 1000
         self._database = Database.from_config(config)
-        self._readers: list[Reader] = [
+        self._readers = [
             reader(self._database, relation, config, context.offset(relation.partition))
             for relation in self._relations(config)
         ]
@@ -44,6 +51,18 @@ class JdbcSourceTask(SourceTask):
         self._next = 0
 
     def poll(self) -> Sequence[SourceBatch]:
+        with self._polling:
+            return self._poll()
+
+    def stop(self) -> None:
+        # A poll in another thread has the connection until it ends.
+        with self._polling:
+            for each in self._readers:
+                each.close()
+            if self._database is not None:
+                self._database.close()
+
+    def _poll(self) -> Sequence[SourceBatch]:
         for _ in self._readers:
             index, self._next = self._next, (self._next + 1) % len(self._readers)
             if time.monotonic() < self._due[index] or self._context.stopping.is_set():
@@ -52,17 +71,13 @@ class JdbcSourceTask(SourceTask):
             page = current.next_page()
             if page is None or not page.more:
                 self._due[index] = time.monotonic() + self._interval
+            elif current.holds_connection:
+                self._next = index
             if page is not None:
                 return [self._batch(current, page)]
         wait = min(self._due, default=time.monotonic() + _WAIT_SECONDS) - time.monotonic()
         self._context.stopping.wait(max(0.0, min(wait, _WAIT_SECONDS)))
         return ()
-
-    def stop(self) -> None:
-        for each in getattr(self, "_readers", ()):
-            each.close()
-        if self._database is not None:
-            self._database.close()
 
     def _relations(self, config: Config) -> list[Relation]:
         if config["query"]:
@@ -76,11 +91,13 @@ class JdbcSourceTask(SourceTask):
     def _batch(self, source: Reader, page: Page) -> SourceBatch:
         topic = source.relation.topic(self._prefix)
         columns = page.columns
-        try:
-            value = columns.struct(page.rows)
-        except ValueError:
+        reading = columns.read(page.rows)
+        if reading.problems:
             columns = source.reread(columns)
-            value = columns.struct(self._sound_rows(topic, columns, page.rows))
+            reading = columns.read(page.rows)
+        for row, problem in sorted(reading.problems.items()):
+            self._context.halt(topic, _raw(columns, page.rows.row(row)), problem)
+        value = reading.sound()
         batch = envelope(
             topic,
             value,
@@ -90,17 +107,6 @@ class JdbcSourceTask(SourceTask):
         )
         return SourceBatch(batch, source.relation.partition, page.offset)
 
-    def _sound_rows(self, topic: str, columns: Columns, rows: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]]:
-        sound = []
-        names = [field.name for field in columns.fields]
-        for row, problem in zip(rows, columns.sound(rows), strict=True):
-            if problem is None:
-                sound.append(row)
-            else:
-                raw = orjson.dumps(dict(zip(names, row, strict=True)), default=str)
-                self._context.halt(topic, raw, problem)
-        return sound
-
     def _key(self, columns: Columns, value: pa.StructArray) -> pa.Array | None:
         if not self._keys:
             return None
@@ -109,3 +115,12 @@ class JdbcSourceTask(SourceTask):
             [value.field(position) for position in positions],
             fields=[columns.fields[position] for position in positions],
         )
+
+
+def _raw(columns: Columns, row: Sequence[Any]) -> bytes:
+    values = dict(zip((field.name for field in columns.fields), row, strict=True))
+    try:
+        return orjson.dumps(values, default=str)
+    except TypeError:
+        # Of integers over 64 bits and times with a zone it makes nothing.
+        return orjson.dumps({name: None if value is None else str(value) for name, value in values.items()})

@@ -20,7 +20,7 @@ or not at all, after its records' offsets have been committed:
 2. When a file of a topic partition is due, all open files of that partition are uploaded to the end, and a manifest
    named by the offset is put below `<topics.dir>/_tidegate/`.
 3. The offset is committed in a Kafka transaction. A task that has been replaced is fenced there.
-4. The uploads are completed, which makes the files visible, and the manifest is deleted.
+4. The uploads are completed, which makes the files visible, and the manifest is emptied; the next commit deletes it.
 
 A worker that dies before 3 leaves nothing visible: its successor reads the records again and aborts the leftovers.
 One that dies after 3 leaves the manifest: its successor completes the uploads before it reads a record. So a file may

@@ -1,4 +1,4 @@
-"""Manifests: what one commit of a topic partition will make visible."""
+"""Manifests: what one commit of a topic partition will make visible; empty once it is."""
 
 from __future__ import annotations
 

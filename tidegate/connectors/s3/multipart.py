@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import threading
+from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -38,36 +41,53 @@ class Prepared:
     rows: int
 
 
+@dataclass(slots=True)
+class _Part:
+    """A part on its way: its bytes are kept until S3 has them."""
+
+    number: int
+    data: bytes
+    etag: Future[str]
+
+
 class MultipartFile(io.RawIOBase):
-    """A write-only file that goes to S3 in parts.
+    """A write-only file that goes to S3 in parts, which are sent side by side while more is written.
+
+    Writing never fails, so that a batch of rows is taken whole or not at all; that S3 is away shows in :meth:`settle`
+    and :meth:`prepare`, which can be called again.
 
     Args:
         client: S3.
         bucket: bucket.
         key: object.
         part_size: bytes of a part, :data:`MIN_PART` or more.
+        uploads: sends parts; its work never waits for other work of it.
     """
 
-    def __init__(self, client: S3Client, bucket: str, key: str, part_size: int) -> None:
+    def __init__(self, client: S3Client, bucket: str, key: str, part_size: int, uploads: Executor) -> None:
         super().__init__()
         self.key = key
         self._client = client
         self._bucket = bucket
         self._part_size = part_size
+        self._uploads = uploads
         self._buffer = bytearray()
-        self._sent = 0
-        self._upload_id: str | None = None
+        self._cut = 0
+        self._parts = 0
+        self._on_the_way: deque[_Part] = deque()
         self._etags: list[str] = []
+        self._upload_id: str | None = None
+        self._creating = threading.Lock()
 
     @property
     def size(self) -> int:
         """Bytes written so far."""
-        return self._sent + len(self._buffer)
+        return self._cut + len(self._buffer)
 
     @property
     def buffered(self) -> int:
-        """Bytes held in memory."""
-        return len(self._buffer)
+        """Bytes held in memory: not yet sent, or on their way."""
+        return len(self._buffer) + sum(len(part.data) for part in self._on_the_way)
 
     def writable(self) -> bool:
         return True
@@ -76,54 +96,80 @@ class MultipartFile(io.RawIOBase):
         return self.size
 
     def write(self, data: Any) -> int:
-        """Takes bytes; sends the parts that are full.
-
-        Raises:
-            RetriableError: S3 is away.
-        """
+        """Takes bytes; begins to send the parts that are full."""
         self._buffer += data
         while len(self._buffer) >= self._part_size:
             self._send(self._part_size)
         return len(data)
 
     def release(self) -> None:
-        """Sends what is buffered ahead of time, if it is enough for a part."""
+        """Begins to send what is buffered ahead of time, if it is enough for a part."""
         if len(self._buffer) >= MIN_PART:
             self._send(len(self._buffer))
 
+    def finish(self) -> None:
+        """Begins to send the last part."""
+        if self._buffer or not self._parts:
+            self._send(len(self._buffer))
+
+    def settle(self) -> None:
+        """Waits until nothing is on its way.
+
+        Raises:
+            RetriableError: S3 is away; parts that did not arrive are sent again the next time.
+        """
+        for part in self._on_the_way:
+            if part.etag.done() and part.etag.exception() is not None:
+                part.etag = self._uploads.submit(self._upload, part.number, part.data)
+        while self._on_the_way:
+            self._etags.append(self._on_the_way[0].etag.result())
+            self._on_the_way.popleft()
+
     def prepare(self, rows: int) -> Prepared:
-        """Sends the last part.
+        """Waits until everything is at S3; call :meth:`finish` before.
 
         Args:
             rows: records in the file, for the manifest.
+
+        Raises:
+            RetriableError: S3 is away.
         """
-        if self._buffer or not self._etags:
-            self._send(len(self._buffer))
+        self.settle()
         assert self._upload_id is not None
-        return Prepared(self.key, self._upload_id, tuple(self._etags), self._sent, rows)
+        return Prepared(self.key, self._upload_id, tuple(self._etags), self._cut, rows)
 
     def abort(self) -> None:
         """Drops the upload and its parts."""
         self._buffer.clear()
+        # A part that arrives after the abort would stay at S3.
+        wait([part.etag for part in self._on_the_way if not part.etag.cancel()])
         if self._upload_id is not None:
             abort_upload(self._client, self._bucket, self.key, self._upload_id)
 
     def _send(self, length: int) -> None:
+        self._parts += 1
+        data = bytes(self._buffer[:length])
+        del self._buffer[:length]
+        self._cut += length
+        self._on_the_way.append(_Part(self._parts, data, self._uploads.submit(self._upload, self._parts, data)))
+
+    def _upload(self, number: int, data: bytes) -> str:
         with s3_errors(f"upload s3://{self._bucket}/{self.key}"):
-            if self._upload_id is None:
-                created = self._client.create_multipart_upload(Bucket=self._bucket, Key=self.key)
-                self._upload_id = created["UploadId"]
-            part = bytes(self._buffer[:length])
             answer = self._client.upload_part(
                 Bucket=self._bucket,
                 Key=self.key,
-                UploadId=self._upload_id,
-                PartNumber=len(self._etags) + 1,
-                Body=part,
+                UploadId=self._created(),
+                PartNumber=number,
+                Body=data,
             )
-        del self._buffer[:length]
-        self._sent += length
-        self._etags.append(answer["ETag"])
+        return answer["ETag"]
+
+    def _created(self) -> str:
+        with self._creating:
+            if self._upload_id is None:
+                created = self._client.create_multipart_upload(Bucket=self._bucket, Key=self.key)
+                self._upload_id = created["UploadId"]
+            return self._upload_id
 
 
 def complete_upload(client: S3Client, bucket: str, upload: Prepared) -> None:

@@ -33,6 +33,7 @@ class ParquetFile:
         self._max_bytes = max_bytes
         self._pending: list[pa.RecordBatch] = []
         self._pending_bytes = 0
+        self._finished = False
         self._writer = pq.ParquetWriter(pa.PythonFile(upload, mode="w"), schema, compression=codec)
 
     @property
@@ -42,7 +43,7 @@ class ParquetFile:
 
     @property
     def memory(self) -> int:
-        """Bytes held: rows not yet in a row group and bytes not yet sent."""
+        """Bytes held: rows not yet in a row group and bytes not yet at S3."""
         return self._pending_bytes + self._upload.buffered
 
     @property
@@ -51,11 +52,7 @@ class ParquetFile:
         return self._max_bytes is not None and self._upload.size >= self._max_bytes
 
     def append(self, rows: pa.RecordBatch) -> None:
-        """Takes rows of the file's schema.
-
-        Raises:
-            RetriableError: S3 is away.
-        """
+        """Takes rows of the file's schema."""
         self._pending.append(rows)
         self._pending_bytes += rows.nbytes
         self.rows += rows.num_rows
@@ -66,18 +63,32 @@ class ParquetFile:
             self._write_row_group()
 
     def shrink(self) -> None:
-        """Gives back memory: compresses the rows held, and sends what is enough for a part."""
+        """Gives back memory: compresses the rows held, and begins to send what is enough for a part."""
         self._write_row_group()
         self._upload.release()
 
-    def prepare(self) -> Prepared:
-        """Writes the footer and sends the rest; the object stays invisible.
+    def settle(self) -> None:
+        """Waits until nothing is on its way to S3.
 
         Raises:
             RetriableError: S3 is away.
         """
-        self._write_row_group()
-        self._writer.close()
+        self._upload.settle()
+
+    def finish(self) -> None:
+        """Writes the footer and begins to send the rest; no row can be added any more."""
+        if not self._finished:
+            self._finished = True
+            self._write_row_group()
+            self._writer.close()
+            self._upload.finish()
+
+    def prepare(self) -> Prepared:
+        """Waits until the finished file is at S3, where it stays invisible.
+
+        Raises:
+            RetriableError: S3 is away; call it again.
+        """
         return self._upload.prepare(self.rows)
 
     def abort(self) -> None:

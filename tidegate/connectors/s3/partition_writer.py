@@ -44,16 +44,18 @@ class PartitionWriter:
         open_file: opens a file.
         rotation: when files are full.
         position: the offset committed last; -1 if none.
+        manifest: key of that commit's manifest; None if it has none.
     """
 
-    def __init__(self, open_file: OpenFile, rotation: Rotation, position: int) -> None:
+    def __init__(self, open_file: OpenFile, rotation: Rotation, position: int, manifest: str | None = None) -> None:
         self.position = position
+        self.manifest = manifest
         self.prepared: Commit | None = None
         """Prepared, but not known to be committed."""
         self._open_file = open_file
         self._rotation = rotation
         self._open: dict[str, _Open] = {}
-        self._closed: list[Prepared] = []
+        self._closed: list[ParquetFile] = []
         self._due = False
         self._scheduled_ms: int | None = None
 
@@ -66,9 +68,6 @@ class PartitionWriter:
             offsets: n Kafka offsets, ascending.
             times_ms: n record times, int64 milliseconds.
             now_ms: the wall clock.
-
-        Raises:
-            RetriableError: S3 is away.
         """
         start = 0
         while start < rows.num_rows:
@@ -93,19 +92,20 @@ class PartitionWriter:
 
     @property
     def memory(self) -> int:
-        """Bytes held by open files."""
-        return sum(current.file.memory for current in self._open.values())
+        """Bytes held by files that are not at S3 yet."""
+        return sum(file.memory for file in self.files())
 
     def open_files(self) -> Iterator[tuple[str, ParquetFile]]:
         """The open files with their directories."""
         return ((directory, current.file) for directory, current in self._open.items())
 
-    def close_file(self, directory: str) -> None:
-        """Closes one file early, to give back its memory; a commit is then due.
+    def files(self) -> Iterator[ParquetFile]:
+        """The files since the last known commit, open or closed."""
+        yield from (current.file for current in self._open.values())
+        yield from self._closed
 
-        Raises:
-            RetriableError: S3 is away.
-        """
+    def close_file(self, directory: str) -> None:
+        """Closes one file early, to give back its memory; a commit is then due."""
         self._close(directory)
 
     @property
@@ -117,19 +117,21 @@ class PartitionWriter:
         """Whether a file is full, or the schedule says so."""
         return self._due or (self._scheduled_ms is not None and now_ms >= self._scheduled_ms)
 
-    def seal(self, run: Callable[[Sequence[ParquetFile]], Sequence[Prepared]]) -> Sequence[Prepared]:
+    def seal(self, finish: Callable[[Sequence[ParquetFile]], object]) -> Sequence[Prepared]:
         """Closes all open files and returns every file since the last known commit.
 
         Args:
-            run: prepares files, side by side where possible.
+            finish: finishes files, side by side where possible.
 
         Raises:
-            RetriableError: S3 is away.
+            RetriableError: S3 is away; call it again.
         """
-        self._closed += run([current.file for current in self._open.values()])
+        opened = [current.file for current in self._open.values()]
+        self._closed += opened
         self._open.clear()
+        finish(opened)
         earlier = self.prepared.files if self.prepared is not None else ()
-        return (*earlier, *self._closed)
+        return (*earlier, *(file.prepare() for file in self._closed))
 
     def set_prepared(self, commit: Commit) -> None:
         """Notes that a manifest describes all sealed files."""
@@ -142,16 +144,13 @@ class PartitionWriter:
         """Notes that what was prepared is visible."""
         if self.prepared is not None:
             self.position = self.prepared.offset
+            self.manifest = self.prepared.manifest
             self.prepared = None
 
-    def uncommitted(self) -> tuple[list[ParquetFile], list[Prepared]]:
-        """Open files, and closed ones that no manifest names."""
-        return [current.file for current in self._open.values()], list(self._closed)
-
     def _close(self, directory: str) -> None:
-        # Kept among the open files until it is prepared, so that stop() finds it if S3 is away.
-        self._closed.append(self._open[directory].file.prepare())
-        del self._open[directory]
+        file = self._open.pop(directory).file
+        self._closed.append(file)
+        file.finish()
         self._due = True
 
     def _interval_over(self, current: _Open, time_ms: int) -> bool:

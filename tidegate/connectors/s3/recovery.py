@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from tidegate.connectors.s3.client import s3_errors
-from tidegate.connectors.s3.manifest import delete_object, list_keys, read_manifest
+from tidegate.connectors.s3.manifest import delete_object, list_keys, read_manifest, write_manifest
 from tidegate.connectors.s3.multipart import abort_upload, complete_upload
 from tidegate.connectors.s3.object_name import ObjectNames, parse_manifest_key
 from tidegate.records.envelope import TopicPartition
@@ -24,7 +24,8 @@ class Recovery:
 
     A holder commits an offset only after it wrote a manifest named by that offset. So at committed offset P the
     manifest named P tells what has to be visible. Several may be named P: the broker admitted one holder at a time, and
-    a holder that read P as committed writes none named P; so the latest holder's is the one that was committed.
+    a holder that read P as committed writes none named P; so the latest holder's is the one that was committed. It
+    stays, empty, until the next commit: otherwise one that a replaced holder writes late would be taken for it.
 
     Args:
         client: S3.
@@ -45,7 +46,7 @@ class Recovery:
         self._epoch = epoch
         self._started_ms = started_ms
 
-    def recover(self, where: TopicPartition, committed: int | None) -> None:
+    def recover(self, where: TopicPartition, committed: int | None) -> str | None:
         """Completes the files committed at an offset; drops manifests and uploads of earlier holders.
 
         Only what is older than this holder's start is dropped, so that one that comes late and is itself replaced
@@ -54,6 +55,9 @@ class Recovery:
         Args:
             where: topic partition.
             committed: its committed offset; None if there is none.
+
+        Returns:
+            the key of the manifest of the commit at that offset; None if there is none.
 
         Raises:
             RetriableError: S3 is away.
@@ -65,18 +69,20 @@ class Recovery:
             for key in list_keys(self._client, self._bucket, prefix)
             if (parsed := parse_manifest_key(prefix, key)) is not None
         ]
-        at_offset = [(parsed, key) for parsed, key in found if parsed[0] == committed]
-        if at_offset:
-            self._complete(where, max(at_offset)[1])
+        _, last = max(((parsed, key) for parsed, key in found if parsed[0] == committed), default=(None, None))
+        if last is not None:
+            self._complete(where, last)
         for (_, epoch, started), key in found:
-            if (epoch, started) < (self._epoch, self._started_ms):
+            if key != last and (epoch, started) < (self._epoch, self._started_ms):
                 delete_object(self._client, self._bucket, key)
         self._abort_uploads(where)
+        return last
 
     def _complete(self, where: TopicPartition, key: str) -> None:
         files = read_manifest(self._client, self._bucket, key) or []
         list(self._executor.map(lambda file: complete_upload(self._client, self._bucket, file), files))
         if files:
+            write_manifest(self._client, self._bucket, key, ())
             log.info("files_completed_for_predecessor", topic=where.topic, partition=where.partition, files=len(files))
 
     def _abort_uploads(self, where: TopicPartition) -> None:

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from tidegate.connectors.s3.client import s3_client, s3_errors
 from tidegate.connectors.s3.grouping import Group, groups
 from tidegate.connectors.s3.manifest import delete_object, write_manifest
-from tidegate.connectors.s3.multipart import MultipartFile, abort_upload, complete_upload
+from tidegate.connectors.s3.multipart import MultipartFile, complete_upload
 from tidegate.connectors.s3.object_name import ObjectNames
 from tidegate.connectors.s3.parquet_file import ParquetFile
 from tidegate.connectors.s3.partition_writer import Commit, PartitionWriter
@@ -25,7 +25,7 @@ from tidegate.connectors.s3.recovery import Recovery
 from tidegate.connectors.s3.rotation import Rotation
 from tidegate.connectors.s3.schema_gate import SchemaRefusedError, project
 from tidegate.connectors.s3.topic_schemas import TopicSchemas
-from tidegate.errors import RecordHaltedError, TidegateError
+from tidegate.errors import RecordHaltedError, RetriableError, TidegateError
 from tidegate.records.envelope import Batch, SinkOffset, TopicPartition
 from tidegate.sdk.config_def import Config
 from tidegate.sdk.sink import SinkContext, SinkTask
@@ -37,19 +37,21 @@ _T = TypeVar("_T")
 _R = TypeVar("_R")
 
 _REQUESTS_AT_ONCE = 8
+_PARTS_AT_ONCE = 4
 _ARROW_CODECS = {"none": "none", "uncompressed": "none"}
 
 
 class S3SinkTask(SinkTask):
     """Writes topic partitions to Parquet files in two phases.
 
-    ``put`` writes rows into multipart uploads. ``pre_commit`` sends the rest of those that are due and a manifest named
-    by the offset that will be committed. ``committed`` completes the uploads, which makes the files visible, and
-    deletes the manifest. ``open`` does the same for a holder that died in between.
+    ``put`` writes rows into multipart uploads, whose parts are sent meanwhile. ``pre_commit`` sends the rest of those
+    that are due and a manifest named by the offset that will be committed. ``committed`` completes the uploads, which
+    makes the files visible, and empties the manifest. ``open`` does the same for a holder that died in between.
     """
 
     _client: S3Client
     _executor: ThreadPoolExecutor | None = None
+    _uploads: ThreadPoolExecutor
 
     def start(self, config: Config, context: SinkContext) -> None:
         self._context = context
@@ -62,7 +64,8 @@ class S3SinkTask(SinkTask):
         self._codec = _ARROW_CODECS.get(config["parquet.codec"], config["parquet.codec"])
         self._rotation = Rotation.from_config(config)
         self._partitioner = partitioner(config)
-        self._client = s3_client(config, connections=_REQUESTS_AT_ONCE + 2)
+        self._client = s3_client(config, connections=_REQUESTS_AT_ONCE + _PARTS_AT_ONCE + 2)
+        self._uploads = ThreadPoolExecutor(_PARTS_AT_ONCE, thread_name_prefix="parts")
         self._executor = ThreadPoolExecutor(_REQUESTS_AT_ONCE, thread_name_prefix="s3")
         self._names = ObjectNames(config["topics.dir"], context.connector, config["parquet.codec"])
         self._schemas = TopicSchemas(self._client, self._bucket, self._names, config["schema.compatibility"])
@@ -74,15 +77,16 @@ class S3SinkTask(SinkTask):
     def open(self, committed: Mapping[TopicPartition, SinkOffset | None]) -> Mapping[TopicPartition, int]:
         for where, offset in committed.items():
             position = None if offset is None else offset.offset
-            self._recovery.recover(where, position)
             self._writers[where] = PartitionWriter(
                 partial(self._open_file, where),
                 self._rotation,
                 -1 if position is None else position,
+                self._recovery.recover(where, position),
             )
         return {}
 
     def put(self, batch: Batch) -> None:
+        self._bound_memory()
         faults, groups_ = self._examine(batch)
         for row in sorted(faults):
             try:
@@ -96,6 +100,8 @@ class S3SinkTask(SinkTask):
             self._writers[TopicPartition(batch.topic, group.partition)].append(
                 group.directory, group.rows, group.offsets, group.times_ms, now_ms
             )
+        # Should S3 be away, the next call says so.
+        with suppress(RetriableError):
             self._bound_memory()
 
     def commit_due(self) -> bool:
@@ -122,7 +128,10 @@ class S3SinkTask(SinkTask):
             commit = writer.prepared
             if commit is not None and commit.offset == offset.offset:
                 self._run(lambda file: complete_upload(self._client, self._bucket, file), commit.files)
-                delete_object(self._client, self._bucket, commit.manifest)
+                if commit.files:
+                    write_manifest(self._client, self._bucket, commit.manifest, ())
+                if writer.manifest is not None:
+                    delete_object(self._client, self._bucket, writer.manifest)
                 writer.set_committed()
 
     def stop(self) -> None:
@@ -130,12 +139,10 @@ class S3SinkTask(SinkTask):
             return
         with suppress(TidegateError):
             for writer in self._writers.values():
-                opened, closed = writer.uncommitted()
-                for file in opened:
+                for file in writer.files():
                     file.abort()
-                for prepared in closed:
-                    abort_upload(self._client, self._bucket, prepared.key, prepared.upload_id)
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        for executor in (self._executor, self._uploads):
+            executor.shutdown(wait=False, cancel_futures=True)
         self._client.close()
 
     def _examine(self, batch: Batch) -> tuple[dict[int, str], Sequence[Group]]:
@@ -165,11 +172,11 @@ class S3SinkTask(SinkTask):
 
     def _open_file(self, where: TopicPartition, directory: str, offset: int, schema: pa.Schema) -> ParquetFile:
         key = self._names.data(where, directory, offset)
-        upload = MultipartFile(self._client, self._bucket, key, self._part_size)
+        upload = MultipartFile(self._client, self._bucket, key, self._part_size, self._uploads)
         return ParquetFile(upload, schema, self._codec, self._row_group_bytes, self._rotation.file_bytes)
 
     def _prepare(self, where: TopicPartition, writer: PartitionWriter, position: int) -> None:
-        files = writer.seal(lambda opened: self._run(ParquetFile.prepare, opened))
+        files = writer.seal(lambda opened: self._run(ParquetFile.finish, opened))
         manifest = self._names.manifest(where, position, self._context.epoch, self._started_ms)
         write_manifest(self._client, self._bucket, manifest, files)
         if writer.prepared is not None and writer.prepared.manifest != manifest:
@@ -177,12 +184,20 @@ class S3SinkTask(SinkTask):
         writer.set_prepared(Commit(position, manifest, files))
 
     def _bound_memory(self) -> None:
+        """Brings memory below its bound.
+
+        Raises:
+            RetriableError: S3 is away, so that nothing can be given back.
+        """
         if sum(writer.memory for writer in self._writers.values()) <= self._memory_limit:
             return
         opened = [
             (file, directory, writer) for writer in self._writers.values() for directory, file in writer.open_files()
         ]
         opened.sort(key=lambda each: each[0].memory, reverse=True)
+        for writer in self._writers.values():
+            for sent in writer.files():
+                sent.settle()
         held = sum(file.memory for file, _, _ in opened)
         # Down to half, so that the next rows do not ask for it again.
         for act in (_shrink, _close):
@@ -191,7 +206,8 @@ class S3SinkTask(SinkTask):
                     return
                 before = file.memory
                 act(file, directory, writer)
-                held -= before - (file.memory if act is _shrink else 0)
+                file.settle()
+                held -= before - file.memory
 
     def _run(self, function: Callable[[_T], _R], items: Sequence[_T]) -> list[_R]:
         assert self._executor is not None

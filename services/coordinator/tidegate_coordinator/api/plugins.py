@@ -17,6 +17,7 @@ from tidegate_coordinator.plugin_catalog import (
     CONNECTOR_CLASS,
     NoWorkerError,
     find_plugin,
+    is_class_path,
     plugin_of,
     plugins,
 )
@@ -48,12 +49,11 @@ class Plugins:
         if not state.workers:
             raise NoWorkerError
         found = find_plugin(state, request.plugin)
-        if found is None:
+        if found is None and not is_class_path(request.plugin):
             known = ", ".join(each.class_name for each in plugins(state)) or "none"
             raise NotFoundError(f"unknown plugin {request.plugin}.", remedy=f"Known plugins: {known}.")
-        answer = await self._workers.validate(
-            {CONNECTOR_CLASS: found.class_name}, found.class_name, definitions_only=True
-        )
+        name = request.plugin if found is None else found.class_name
+        answer = await self._workers.validate({CONNECTOR_CLASS: name}, name, definitions_only=True)
         return pb.GetPluginConfigResponse(entries=answer.validation.entries)
 
     async def validate(self, request: pb.ValidateConfigRequest) -> pb.ValidateConfigResponse:

@@ -1,29 +1,28 @@
-"""Consumed messages as batches: decoding by columns, faults apart."""
+"""Consumed records as batches: decoding by columns, faults apart."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from confluent_kafka import Message
 
 from tidegate.converters.base import Converter, Decoded
-from tidegate.records.envelope import HEADERS, TIMESTAMP, Batch
+from tidegate.kafka.consumed import CONSUMED
+from tidegate.records.envelope import Batch
 from tidegate.records.faults import RecordFault
 
 
 @dataclass(frozen=True)
 class ConsumedRun:
-    """Consecutive messages of one topic: good ones as a batch, or one that can not be decoded.
+    """Consecutive records of one topic: good ones as a batch, or one that can not be decoded.
 
     Args:
-        rows: indexes into the messages, ascending.
+        rows: indexes into the records, each the one after the last.
         batch: the decoded records; None for a fault.
-        fault: why the one message of ``rows`` is halted.
+        fault: why the one record of ``rows`` is halted.
     """
 
     rows: Sequence[int]
@@ -31,25 +30,24 @@ class ConsumedRun:
     fault: RecordFault | None = None
 
 
-def decode(topic: str, messages: Sequence[Message], key: Converter, value: Converter) -> list[ConsumedRun]:
-    """Decodes messages of one topic into runs in the order of the messages.
+def decode(raw: Batch, key: Converter, value: Converter) -> list[ConsumedRun]:
+    """Decodes records of one topic into runs in the order of the records.
 
     Args:
-        topic: their topic.
-        messages: n messages in offset order within each partition.
+        raw: n records of schema :data:`tidegate.kafka.consumed.CONSUMED`, in offset order within each partition.
         key: decodes keys.
         value: decodes values.
 
     Raises:
         RetriableError: the registry is away.
     """
-    keys = key.decode(topic, pa.array([message.key() for message in messages], pa.binary()))
-    values = value.decode(topic, pa.array([message.value() for message in messages], pa.binary()))
-    size = len(messages)
+    keys = key.decode(raw.topic, raw.key)
+    values = value.decode(raw.topic, raw.value)
+    size = len(raw)
     key_run, key_at = _index(keys, size)
     value_run, value_at = _index(values, size)
     faults = {fault.row: fault for fault in (*keys.faults, *values.faults)}
-    columns = _columns(messages)
+    columns = raw.records.columns[2:]
     runs: list[ConsumedRun] = []
     for start, end in _segments(key_run, value_run):
         rows = range(start, end)
@@ -61,10 +59,7 @@ def decode(topic: str, messages: Sequence[Message], key: Converter, value: Conve
             [
                 key_part.field.with_name("key").with_nullable(True),
                 value_part.field.with_name("value").with_nullable(True),
-                pa.field("headers", HEADERS),
-                pa.field("timestamp", TIMESTAMP),
-                pa.field("partition", pa.int32()),
-                pa.field("offset", pa.int64()),
+                *list(CONSUMED)[2:],
             ]
         )
         length = end - start
@@ -76,7 +71,7 @@ def decode(topic: str, messages: Sequence[Message], key: Converter, value: Conve
             ],
             schema=schema,
         )
-        runs.append(ConsumedRun(rows, Batch(topic, records)))
+        runs.append(ConsumedRun(rows, Batch(raw.topic, records)))
     return runs
 
 
@@ -100,25 +95,3 @@ def _segments(key_run: np.ndarray, value_run: np.ndarray) -> Iterator[tuple[int,
     for start, end in itertools.pairwise(edges):
         if start < end:
             yield start, end
-
-
-def _columns(messages: Sequence[Message]) -> list[pa.Array]:
-    headers: list[Any] = [message.headers() for message in messages]
-    if any(headers):
-        header_column = pa.array(
-            [None if not row else [{"key": name, "value": _bytes(text)} for name, text in row] for row in headers],
-            HEADERS,
-        )
-    else:
-        header_column = pa.nulls(len(messages), HEADERS)
-    stamps = [message.timestamp() for message in messages]
-    return [
-        header_column,
-        pa.array([stamp if kind else None for kind, stamp in stamps], pa.int64()).cast(TIMESTAMP),
-        pa.array([message.partition() for message in messages], pa.int32()),
-        pa.array([message.offset() for message in messages], pa.int64()),
-    ]
-
-
-def _bytes(text: str | bytes | None) -> bytes | None:
-    return text.encode() if isinstance(text, str) else text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 
 from tidegate.errors import FencedError
@@ -34,6 +35,7 @@ class Control:
         self._go = threading.Event()
         self._resumed = threading.Event()
         self._last_stats = 0.0
+        self._signs_of_stages: list[Callable[[], float]] = []
         self.stopping = threading.Event()
 
     def start(self) -> None:
@@ -54,20 +56,28 @@ class Control:
         except OSError:
             os._exit(FENCED_EXIT)
 
-    def report(self, stats: Stats, *, now: bool = False) -> None:
+    def report(self, stats: Callable[[], Stats], *, now: bool = False) -> None:
         """Sends the counters, at most once a second unless ``now``."""
         clock = time.monotonic()
         if now or clock - self._last_stats >= _REPORT_INTERVAL:
             self._last_stats = clock
-            self.send(stats)
+            self.send(stats())
 
     def failed(self, trace: str, *, retriable: bool) -> None:
         """Reports why the task ends."""
         self.send(Failed(retriable, trace))
 
+    def depends_on(self, last_sign: Callable[[], float]) -> None:
+        """Has the task count as stuck when a stage of it is.
+
+        Args:
+            last_sign: gives the monotonic time of the stage's last sign of life.
+        """
+        self._signs_of_stages.append(last_sign)
+
     def beat(self) -> None:
-        """Shows that the loop is not stuck."""
-        self._signs.beat()
+        """Shows that the loop is not stuck, as far as its stages are not."""
+        self._signs.beat(min((sign() for sign in self._signs_of_stages), default=time.monotonic()))
 
     def guard(self) -> None:
         """Called right before anything that takes effect outside.
@@ -77,6 +87,10 @@ class Control:
         """
         if self._signs.expired():
             raise FencedError("the worker's lease may have run out: another worker may hold this task by now.")
+
+    def wait_resumed(self, timeout: float) -> None:
+        """Waits until records may be moved, or the task is to stop; no longer than ``timeout`` seconds."""
+        self._resumed.wait(timeout)
 
     @property
     def paused(self) -> bool:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tidegate.errors import RecordHaltedError
+from tidegate.kafka.outgoing import KafkaHeaders
 from tidegate.kafka.topics import TopicAdmin
-from tidegate.kafka.transactions import KafkaHeaders, TransactionalProducer
+from tidegate.kafka.transactions import TransactionalProducer
 from tidegate.records.faults import Stage
 from tidegate.sdk.config_def import Config
 from tidegate.telemetry.logging import get_logger
@@ -71,7 +72,7 @@ class HaltPolicy:
     def prepare(self, topics: TopicAdmin) -> None:
         """Creates the dead letter queue's topic where it is missing."""
         if self.tolerant and self._queue:
-            topics.ensure(self._queue, replication=self._replication)
+            topics.ensure(self._queue, partitions=1, replication=self._replication)
 
     def admit(self, record: HaltedRecord) -> None:
         """Takes notice of a halted record.

@@ -26,10 +26,14 @@ class Patience:
     """
 
     def __init__(self, timeout_ms: int, max_delay_ms: int, stopping: threading.Event, beat: Callable[[], None]) -> None:
-        self._budget = float("inf") if timeout_ms < 0 else timeout_ms / 1000
-        self._max_delay = max_delay_ms / 1000
+        self._timeout_ms = timeout_ms
+        self._max_delay_ms = max_delay_ms
         self._stopping = stopping
         self._beat = beat
+
+    def of_stage(self, beat: Callable[[], None]) -> Patience:
+        """The same for a stage, which shows in its own way that it is alive."""
+        return Patience(self._timeout_ms, self._max_delay_ms, self._stopping, beat)
 
     def call(self, step: Callable[[], T]) -> T:
         """Calls ``step`` until it raises no :class:`~tidegate.errors.RetriableError`.
@@ -37,13 +41,13 @@ class Patience:
         Raises:
             RetriableError: the last one, when the budget is used up or the task is to stop.
         """
-        give_up = time.monotonic() + self._budget
+        give_up = float("inf") if self._timeout_ms < 0 else time.monotonic() + self._timeout_ms / 1000
         delay = _FIRST_DELAY
         while True:
             try:
                 return step()
             except RetriableError:
-                pause = min(delay, self._max_delay) * random.uniform(0.5, 1.0)  # noqa: S311
+                pause = min(delay, self._max_delay_ms / 1000) * random.uniform(0.5, 1.0)  # noqa: S311
                 if time.monotonic() + pause > give_up or not self._wait(pause):
                     raise
                 delay *= 2

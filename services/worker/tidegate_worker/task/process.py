@@ -26,6 +26,7 @@ from tidegate.sdk.plugins import Plugin, Plugins
 from tidegate.sdk.sink import SinkTask
 from tidegate.sdk.source import SourceTask
 from tidegate.telemetry import logging, tracing
+from tidegate_worker.fork_server import leave_server
 from tidegate_worker.task.control import Control
 from tidegate_worker.task.launch import FENCED_EXIT, TaskLaunch, Warm
 from tidegate_worker.task.patience import Patience
@@ -48,6 +49,7 @@ def die_with_parent() -> None:
 
     It works even while a C call holds the interpreter, when no thread of ours could notice.
     """
+    leave_server()
     if sys.platform == "linux":
         parent = os.getppid()
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

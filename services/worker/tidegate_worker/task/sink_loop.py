@@ -6,18 +6,18 @@ import re
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping
 
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, Message
-from confluent_kafka import TopicPartition as KafkaTopicPartition
+import numpy as np
+import pyarrow.compute as pc
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, KafkaException
 
 from tidegate.converters.base import Converter
-from tidegate.errors import FatalError, RecordHaltedError
+from tidegate.errors import RecordHaltedError
 from tidegate.kafka.errors import kafka_error
-from tidegate.kafka.properties import consumer_properties
+from tidegate.kafka.record_consumer import record_consumer
 from tidegate.kafka.topics import TopicAdmin
-from tidegate.kafka.transactions import KafkaHeaders, TransactionalProducer
+from tidegate.kafka.transactions import TransactionalProducer
 from tidegate.records.envelope import Batch, SinkOffset, TopicPartition
 from tidegate.records.faults import RecordFault, Stage
 from tidegate.sdk.config_def import Config
@@ -25,18 +25,22 @@ from tidegate.sdk.partitions import owned_by
 from tidegate.sdk.sink import SinkTask
 from tidegate.telemetry.logging import get_logger
 from tidegate.telemetry.tracing import extract_headers, tracer
-from tidegate_worker.task.consumed import decode
 from tidegate_worker.task.control import Control
 from tidegate_worker.task.halted import HaltedRecord, HaltPolicy, halted_error
 from tidegate_worker.task.launch import Entered, Stats
 from tidegate_worker.task.patience import Patience
+from tidegate_worker.task.pipeline_stage import PipelineStage
+from tidegate_worker.task.sink_reading import Read, SinkReader
 
 log = get_logger(__name__)
 _trace = tracer(__name__)
 
-_MOST_MESSAGES = 10_000
-_CONSUME_WAIT = 0.5
+_TAKE_WAIT = 0.5
+_AHEAD_ITEMS = 8
+_AHEAD_BYTES = 32 * 1024 * 1024
+_CLOSE_DEADLINE = 5.0
 _DEADLINE = 30.0
+_MISSING_TOPIC_REFRESH = 1.0
 _MOST_PENDING = 10_000
 _MOST_PENDING_BYTES = 16 * 1024 * 1024
 
@@ -64,41 +68,34 @@ class SinkTaskContext:
         self.task = task
         self.epoch = epoch
         self.stopping = stopping
-        self.messages: Sequence[Message] = ()
+        self.raw: Batch | None = None
         self.batch: Batch | None = None
         self.reported: list[HaltedRecord] = []
         self._policy = policy
 
     def report(self, batch: Batch, row: int, message: str, exception: str = "DataException") -> None:
         """Halts one record of the batch being put."""
-        if batch is not self.batch:
+        if batch is not self.batch or self.raw is None:
             raise ValueError("report() takes the batch that was given to put()")
-        record = halted_message(self.messages[row], Stage.TASK_PUT, exception, message)
+        record = halted_message(self.raw, row, Stage.TASK_PUT, exception, message)
         if not self._policy.tolerant:
             raise _HaltedAtRowError(row, record)
         self._policy.admit(record)
         self.reported.append(record)
 
 
-def halted_message(message: Message, stage: Stage, exception: str, reason: str) -> HaltedRecord:
-    """A consumed message that can not go on."""
-    given: Any = message.headers() or ()
-    headers: KafkaHeaders = [(name, text.encode() if isinstance(text, str) else text) for name, text in given]
-    return HaltedRecord(
-        message.topic() or "",
-        message.key(),
-        message.value(),
-        headers,
-        stage,
-        exception,
-        reason,
-        message.partition(),
-        message.offset(),
-    )
+def halted_message(raw: Batch, row: int, stage: Stage, exception: str, reason: str) -> HaltedRecord:
+    """A consumed record that can not go on."""
+    (record,) = raw.records.slice(row, 1).to_pylist()
+    headers = [(header["key"], header["value"]) for header in record["headers"] or ()]
+    place = record["partition"], record["offset"]
+    return HaltedRecord(raw.topic, record["key"], record["value"], headers, stage, exception, reason, *place)
 
 
 class SinkLoop:
     """Runs one sink task until told to stop.
+
+    Two stages overlap: one consumes and decodes, this one puts and commits.
 
     Args:
         task: the plugin's task.
@@ -141,13 +138,14 @@ class SinkLoop:
         self._control = control
         self._producer = producer
         self._topics = topics
-        self._converters = (key_converter, value_converter)
         self._patience = patience
         self._policy = HaltPolicy(config, connector, number)
         self._context = SinkTaskContext(connector, number, epoch, control.stopping, self._policy)
         overrides = config.with_prefix("consumer.override.")
         self._from_end = overrides.get("auto.offset.reset") == "latest"
-        self._consumer = Consumer(consumer_properties(kafka, sink_group(connector), overrides))
+        self._consumer = record_consumer(kafka, sink_group(connector), overrides)
+        self._reader = SinkReader(self._consumer, key_converter, value_converter, patience)
+        self._topic_missing = False
         self._positions: dict[TopicPartition, int] = {}
         self._committed: dict[TopicPartition, int] = {}
         self._pending: dict[TopicPartition, list[HaltedRecord]] = defaultdict(list)
@@ -165,9 +163,12 @@ class SinkLoop:
         self._policy.prepare(self._topics)
         flush_interval = self._config["offset.flush.interval.ms"] / 1000
         refresh_interval = self._config["topic.metadata.refresh.interval.ms"] / 1000
+        reads = self._reading()
         try:
             self._task.start(self._config, self._context)
             self._assign_new()
+            control.depends_on(reads.last_sign)
+            reads.start()
             refreshed = flushed = time.monotonic()
             control.send(Entered("RUNNING"))
             while not control.stopping.is_set():
@@ -176,22 +177,35 @@ class SinkLoop:
                     self._commit(closing=True)
                     control.rest()
                     continue
-                self._round()
+                read = reads.take(_TAKE_WAIT)
+                if read is not None:
+                    self._take(read)
                 now = time.monotonic()
                 if self._crowded():
                     self._commit(closing=True)
                 elif self._task.commit_due() or now - flushed >= flush_interval:
                     self._commit()
                     flushed = now
-                if now - refreshed >= refresh_interval:
+                if now - refreshed >= (_MISSING_TOPIC_REFRESH if self._topic_missing else refresh_interval):
                     self._assign_new()
                     refreshed = now
-                control.report(self._stats())
+                control.report(self._stats)
             self._commit(closing=True)
-            control.report(self._stats(), now=True)
+            control.report(self._stats, now=True)
         finally:
+            self._reader.abandon()
+            reads.close(_CLOSE_DEADLINE)
             self._task.stop()
             self._consumer.close()
+
+    def _reading(self) -> PipelineStage[Read]:
+        return PipelineStage(
+            "read",
+            lambda stage: self._reader.reads(stage.beat),
+            lambda read: read.bytes,
+            most_bytes=_AHEAD_BYTES,
+            most_items=_AHEAD_ITEMS,
+        )
 
     def _assign_new(self) -> None:
         """Takes up partitions that belong to this task and are not read yet."""
@@ -199,9 +213,9 @@ class SinkLoop:
         new = [place for place in mine if place not in self._committed]
         if not new:
             return
-        committed = self._read_committed(new)
+        committed = self._patience.call(lambda: self._read_committed(new))
         resumed = self._task.open(committed)
-        assignment = []
+        assignment = {}
         for place in new:
             known = committed[place]
             start = resumed.get(place, known.offset if known else None)
@@ -209,110 +223,74 @@ class SinkLoop:
             if start is not None:
                 self._positions[place] = start
             beginning = OFFSET_END if self._from_end else OFFSET_BEGINNING
-            assignment.append(KafkaTopicPartition(place.topic, place.partition, beginning if start is None else start))
+            assignment[place] = beginning if start is None else start
         try:
-            self._consumer.incremental_assign(assignment)
+            self._consumer.assign(assignment)
         except KafkaException as error:
             raise kafka_error(error, "assigning partitions") from error
         log.info("partitions_assigned", connector=self._connector, task=self._number, partitions=len(self._committed))
 
     def _mine(self) -> list[TopicPartition]:
         existing = self._topics.partitions()
+        wanted = subscribed(self._config, existing)
+        self._topic_missing = not existing.keys() >= set(wanted)
         return [
             TopicPartition(topic, partition)
-            for topic in subscribed(self._config, existing)
+            for topic in wanted
             for partition in range(existing.get(topic, 0))
             if owned_by(topic, partition, self._tasks) == self._number
         ]
 
     def _read_committed(self, places: Iterable[TopicPartition]) -> dict[TopicPartition, SinkOffset | None]:
-        wanted = [KafkaTopicPartition(place.topic, place.partition) for place in places]
         try:
-            found = self._consumer.committed(wanted, timeout=_DEADLINE)
+            return self._consumer.committed(places, _DEADLINE)
         except KafkaException as error:
             raise kafka_error(error, f"reading the offsets of {sink_group(self._connector)}") from error
-        return {
-            TopicPartition(each.topic, each.partition): (
-                SinkOffset(each.offset, each.metadata or "") if each.offset >= 0 else None
-            )
-            for each in found
-        }
 
-    def _round(self) -> None:
-        try:
-            consumed = self._consumer.consume(_MOST_MESSAGES, _CONSUME_WAIT)
-        except KafkaException as error:
-            raise kafka_error(error, "consuming") from error
-        by_topic: dict[str, list[Message]] = defaultdict(list)
-        for message in consumed:
-            failure = message.error()
-            if failure is not None:
-                self._consume_error(failure)
-            else:
-                by_topic[message.topic() or ""].append(message)
-        if not by_topic:
-            return
-        first = next(iter(by_topic.values()))[0]
-        with _trace.start_as_current_span("sink.put", context=extract_headers(first.headers())):  # type: ignore[arg-type]
-            for topic, messages in by_topic.items():
-                self._take(topic, messages)
+    def _take(self, read: Read) -> None:
+        with _trace.start_as_current_span("sink.put", context=extract_headers(_first_headers(read.raw))):
+            for run in read.runs:
+                part = read.raw.slice(run.rows[0], len(run.rows))
+                if run.batch is None:
+                    self._halt_undecodable(part, run.fault)
+                else:
+                    self._put(run.batch, part)
+                self._advance(part)
+                self._control.beat()
 
-    def _consume_error(self, error: KafkaError) -> None:
-        if error.code() == KafkaError._AUTO_OFFSET_RESET or error.code() == KafkaError.OFFSET_OUT_OF_RANGE:
-            raise FatalError(
-                f"Kafka: an offset of {sink_group(self._connector)} is no longer in its topic: {error.str()}.",
-                remedy="Records were deleted before they were read. Stop the connector and alter its offsets to go on.",
-            )
-        if error.fatal() or not error.retriable():
-            raise kafka_error(error, "consuming")
-
-    def _take(self, topic: str, messages: list[Message]) -> None:
-        key_converter, value_converter = self._converters
-        runs = self._patience.call(lambda: decode(topic, messages, key_converter, value_converter))
-        for run in runs:
-            part = [messages[row] for row in run.rows]
-            if run.batch is None:
-                self._halt_undecodable(part[0], run.fault)
-            else:
-                self._put(run.batch, part)
-            self._advance(part)
-            self._control.beat()
-
-    def _halt_undecodable(self, message: Message, fault: RecordFault | None) -> None:
+    def _halt_undecodable(self, raw: Batch, fault: RecordFault | None) -> None:
         reason = fault or RecordFault(0, Stage.VALUE_CONVERTER, "DataException", "the record can not be decoded")
-        record = halted_message(message, reason.stage, reason.exception, reason.message)
+        record = halted_message(raw, 0, reason.stage, reason.exception, reason.message)
         if not self._policy.tolerant:
-            self._advance([message], upto=True)
+            self._advance(raw, upto=True)
             self._fail_at(record)
         self._policy.admit(record)
         self._hold([record])
 
-    def _put(self, batch: Batch, messages: Sequence[Message]) -> None:
+    def _put(self, batch: Batch, raw: Batch) -> None:
         context = self._context
-        context.messages, context.batch, context.reported = messages, batch, []
+        context.raw, context.batch, context.reported = raw, batch, []
         try:
-            self._patience.call(lambda: self._put_once(batch))
+            # Not tried again in place: a task that raised may have taken some of the rows, and would take them twice.
+            self._task.put(batch)
         except _HaltedAtRowError as halted:
-            self._advance(messages[: halted.row])
-            self._advance([messages[halted.row]], upto=True)
+            self._advance(raw.slice(0, halted.row))
+            self._advance(raw.slice(halted.row, 1), upto=True)
             self._fail_at(halted.record)
-        self._records_in += len(messages)
-        self._bytes += sum(len(message) for message in messages)
+        self._records_in += len(raw)
+        self._bytes += pc.sum(pc.binary_length(raw.value)).as_py() or 0
         self._hold(context.reported)
-
-    def _put_once(self, batch: Batch) -> None:
-        self._context.reported = []
-        self._task.put(batch)
 
     def _fail_at(self, record: HaltedRecord) -> None:
         """Commits all before the record, then fails the task."""
         self._commit(closing=True)
         raise halted_error(record)
 
-    def _advance(self, messages: Sequence[Message], *, upto: bool = False) -> None:
-        for message in messages:
-            place = TopicPartition(message.topic() or "", message.partition() or 0)
-            self._positions[place] = (message.offset() or 0) + (0 if upto else 1)
+    def _advance(self, raw: Batch, *, upto: bool = False) -> None:
+        partitions, offsets = (raw.records.column(name).to_numpy() for name in ("partition", "offset"))
+        for partition in np.unique(partitions).tolist():
+            last = int(offsets[partitions == partition][-1])
+            self._positions[TopicPartition(raw.topic, partition)] = last + (0 if upto else 1)
 
     def _hold(self, records: Iterable[HaltedRecord]) -> None:
         for record in records:
@@ -373,13 +351,15 @@ class SinkLoop:
         lag = 0
         for place, position in self._positions.items():
             try:
-                _, high = self._consumer.get_watermark_offsets(
-                    KafkaTopicPartition(place.topic, place.partition), cached=True
-                )
+                high = self._consumer.high_watermark(place)
             except KafkaException:
                 return -1
             lag += max(0, high - position)
         return lag
+
+
+def _first_headers(raw: Batch) -> list[tuple[str, bytes | None]]:
+    return [(header["key"], header["value"]) for header in raw.records.column("headers")[0].as_py() or ()]
 
 
 def sink_group(connector: str) -> str:

@@ -1,63 +1,39 @@
-"""The source loop: poll, encode, and in one transaction records, dead letters and source offsets."""
+"""The source loop: records, dead letters and source offsets in one transaction, while the next ones are made ready."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from tidegate.converters.base import Converter, Encoded
+from tidegate.converters.base import Converter
 from tidegate.kafka.source_offsets import SourceOffsets, partition_key
 from tidegate.kafka.topics import TopicAdmin
 from tidegate.kafka.transactions import TransactionalProducer
-from tidegate.records.envelope import Batch, SourceBatch
-from tidegate.records.faults import RecordFault, Stage
 from tidegate.sdk.config_def import Config
 from tidegate.sdk.source import SourceTask
 from tidegate.telemetry.tracing import inject_headers, tracer
 from tidegate_worker.task.control import Control
-from tidegate_worker.task.halted import HaltedRecord, HaltPolicy
+from tidegate_worker.task.halted import HaltPolicy
 from tidegate_worker.task.launch import Entered, Stats
 from tidegate_worker.task.patience import Patience
-from tidegate_worker.task.row_json import row_json
+from tidegate_worker.task.pipeline_stage import PipelineStage
+from tidegate_worker.task.source_encoding import EncodedBatch, EncodedPoll, SourceEncoder
+from tidegate_worker.task.source_polls import Mark, Polled, SourcePolls, SourceTaskContext
 
 _trace = tracer(__name__)
 
-
-class SourceTaskContext:
-    """What a source task is given; see :class:`tidegate.sdk.SourceContext`."""
-
-    def __init__(
-        self,
-        connector: str,
-        task: int,
-        stopping: threading.Event,
-        offsets: Mapping[bytes, Mapping[str, Any]],
-        policy: HaltPolicy,
-    ) -> None:
-        self.connector = connector
-        self.task = task
-        self.stopping = stopping
-        self.halted: list[HaltedRecord] = []
-        self._offsets = offsets
-        self._policy = policy
-
-    def offset(self, partition: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """The last committed offset of a source partition."""
-        return self._offsets.get(partition_key(partition))
-
-    def halt(self, topic: str, raw: bytes, message: str, exception: str = "DataException") -> None:
-        """Halts one piece of input."""
-        record = HaltedRecord(topic, None, raw, [], Stage.TASK_POLL, exception, message)
-        self._policy.admit(record)
-        self.halted.append(record)
+_TAKE_WAIT = 0.5
+_AHEAD_ITEMS = 16
+_AHEAD_BYTES = 16 * 1024 * 1024
+_TRANSACTION_RECORDS = 100_000
+_TRANSACTION_BYTES = 32 * 1024 * 1024
+_CLOSE_DEADLINE = 5.0
 
 
 class SourceLoop:
     """Runs one source task until told to stop.
+
+    Three stages overlap: one polls the task, one encodes, this one writes. A transaction takes what is ready when it
+    begins, so that it is small while little comes, and grows with the load.
 
     Args:
         task: the plugin's task.
@@ -113,97 +89,111 @@ class SourceLoop:
         self._policy.prepare(self._topics)
         committed = self._offsets.read(control.beat)
         context = SourceTaskContext(self._connector, self._number, control.stopping, committed, self._policy)
+        polls = SourcePolls(self._task, self._config, context, control, lambda: control.send(Entered("RUNNING")))
+        polled, encoded = self._stages(polls)
         try:
-            self._task.start(self._config, context)
-            control.send(Entered("RUNNING"))
-            while not control.stopping.is_set():
-                control.beat()
-                if control.paused:
-                    control.rest()
-                    continue
-                batches = self._task.poll()
-                halted, context.halted = context.halted, []
-                control.beat()
-                if batches or halted:
-                    with _trace.start_as_current_span("source.transaction"):
-                        self._write(batches, halted)
-                control.report(self._stats())
+            for stage in (polled, encoded):
+                control.depends_on(stage.last_sign)
+                stage.start()
+            self._write_all(encoded, polls)
         finally:
-            self._task.stop()
-        control.report(self._stats(), now=True)
+            polls.abandon()
+            for stage in (encoded, polled):
+                stage.close(_CLOSE_DEADLINE)
+        control.report(self._stats, now=True)
 
-    def _write(self, batches: Sequence[SourceBatch], halted: list[HaltedRecord]) -> None:
-        filled = [each.batch for each in batches if len(each.batch)]
-        encoded = [self._encode(batch) for batch in filled]
+    def _stages(self, polls: SourcePolls) -> tuple[PipelineStage[Polled], PipelineStage[EncodedPoll]]:
+        polled: PipelineStage[Polled] = PipelineStage(
+            "poll",
+            lambda stage: polls.polls(stage.beat),
+            lambda each: each.bytes,
+            most_bytes=_AHEAD_BYTES,
+            most_items=_AHEAD_ITEMS,
+        )
+
+        def encoder(beat: Callable[[], None]) -> SourceEncoder:
+            return SourceEncoder(*self._converters, self._policy, self._patience.of_stage(beat))
+
+        encoded: PipelineStage[EncodedPoll] = PipelineStage(
+            "encode",
+            lambda stage: encoder(stage.beat).encode(polled.items(stage.beat)),
+            lambda each: each.bytes,
+            most_bytes=_AHEAD_BYTES,
+            most_items=_AHEAD_ITEMS,
+        )
+        return polled, encoded
+
+    def _write_all(self, encoded: PipelineStage[EncodedPoll], polls: SourcePolls) -> None:
+        control = self._control
+        while not encoded.finished:
+            control.beat()
+            ready, mark = self._take(encoded)
+            if ready:
+                with _trace.start_as_current_span("source.transaction"):
+                    self._write(ready)
+                for each in ready:
+                    for partition, offset in each.offsets:
+                        polls.committed(partition, offset)
+            control.report(self._stats)
+            if mark is Mark.PAUSED:
+                control.rest()
+            elif mark is Mark.LAST:
+                polls.settle()
+
+    @staticmethod
+    def _take(encoded: PipelineStage[EncodedPoll]) -> tuple[Sequence[EncodedPoll], Mark]:
+        """What one transaction shall hold, and the mark that ends it."""
+        ready: list[EncodedPoll] = []
+        records = size = 0
+        wait = _TAKE_WAIT
+        while records < _TRANSACTION_RECORDS and size < _TRANSACTION_BYTES:
+            each = encoded.take(wait, leave_failure=bool(ready))
+            if each is None:
+                break
+            if each.mark is not Mark.RECORDS:
+                return ready, each.mark
+            ready.append(each)
+            records += each.records
+            size += each.bytes
+            wait = 0.0
+        return ready, Mark.RECORDS
+
+    def _write(self, ready: Sequence[EncodedPoll]) -> None:
         control, producer = self._control, self._producer
-        for batch in filled:
-            self._ensure(batch.topic)
+        batches = [batch for each in ready for batch in each.batches]
+        for batch in batches:
+            self._ensure(batch.batch.topic)
+        halted = [record for each in ready for record in each.halted]
+        halted += [record for batch in batches for record in batch.halted.values()]
         control.guard()
         producer.begin()
-        written = 0
-        for batch, (keys, values) in zip(filled, encoded, strict=True):
-            faults = self._faults(batch, keys, values)
-            halted += faults.values()
-            written += self._produce(batch, keys.data, values.data, frozenset(faults))
+        for batch in batches:
+            self._produce(batch)
         for record in halted:
             self._policy.produce(producer, record)
-        for partition, offset in _last_offsets(batches):
+        offsets = {
+            partition_key(partition): (partition, offset) for each in ready for partition, offset in each.offsets
+        }
+        for partition, offset in offsets.values():
             self._offsets.write(producer, partition, offset)
         control.guard()
         producer.commit()
-        for each in batches:
-            self._task.committed(each.partition, each.offset)
-        self._records_in += sum(len(each.batch) for each in batches)
-        self._records_out += written
+        self._records_in += sum(each.records for each in ready)
+        self._records_out += sum(len(batch.batch) - len(batch.halted) for batch in batches)
         self._halted += len(halted)
         self._commits += 1
 
-    def _encode(self, batch: Batch) -> tuple[Encoded, Encoded]:
-        key_converter, value_converter = self._converters
-        return (
-            self._patience.call(lambda: key_converter.encode(batch.topic, batch.key, batch.key_field)),
-            self._patience.call(lambda: value_converter.encode(batch.topic, batch.value, batch.value_field)),
+    def _produce(self, ready: EncodedBatch) -> None:
+        records = ready.batch.records
+        self._bytes += self._producer.produce_batch(
+            ready.batch.topic,
+            ready.values,
+            ready.keys,
+            headers=records.column("headers"),
+            timestamps=records.column("timestamp"),
+            common=inject_headers([]),
+            skip=sorted(ready.halted),
         )
-
-    def _faults(self, batch: Batch, keys: Encoded, values: Encoded) -> dict[int, HaltedRecord]:
-        faults: dict[int, RecordFault] = {}
-        for fault in (*keys.faults, *values.faults):
-            faults.setdefault(fault.row, fault)
-        halted = {}
-        for row, fault in sorted(faults.items()):
-            record = HaltedRecord(
-                batch.topic,
-                row_json(batch.key, row),
-                row_json(batch.value, row),
-                [],
-                fault.stage,
-                fault.exception,
-                fault.message,
-            )
-            self._policy.admit(record)
-            halted[row] = record
-        return halted
-
-    def _produce(
-        self,
-        batch: Batch,
-        keys: pa.Array,
-        values: pa.Array,
-        halted: frozenset[int],
-    ) -> int:
-        produce, topic = self._producer.produce, batch.topic
-        traced = inject_headers([])
-        headers = _headers(batch.records.column("headers"))
-        timestamps = _timestamps(batch.records.column("timestamp"))
-        size = 0
-        for row, (key, value) in enumerate(zip(keys.to_pylist(), values.to_pylist(), strict=True)):
-            if row in halted:
-                continue
-            own = headers[row] if headers else None
-            produce(topic, value, key, [*(own or ()), *traced] or None, timestamps[row] if timestamps else 0)
-            size += len(value or b"") + len(key or b"")
-        self._bytes += size
-        return len(values) - len(halted)
 
     def _ensure(self, topic: str) -> None:
         if topic not in self._known_topics:
@@ -216,19 +206,3 @@ class SourceLoop:
 
     def _stats(self) -> Stats:
         return Stats(self._records_in, self._records_out, self._halted, self._bytes, self._commits)
-
-
-def _last_offsets(batches: Sequence[SourceBatch]) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
-    return list({partition_key(each.partition): (each.partition, each.offset) for each in batches}.values())
-
-
-def _headers(column: pa.Array) -> list[list[tuple[str, bytes | None]] | None] | None:
-    if column.null_count == len(column):
-        return None
-    return [None if row is None else [(header["key"], header["value"]) for header in row] for row in column.to_pylist()]
-
-
-def _timestamps(column: pa.Array) -> list[int] | None:
-    if column.null_count == len(column):
-        return None
-    return pc.fill_null(column.cast(pa.int64()), 0).to_pylist()  # type: ignore[no-any-return]

@@ -34,9 +34,9 @@ class VitalSigns:
         """Tells the task of a renewed lease."""
         self.deadline_cell.value = deadline
 
-    def beat(self) -> None:
-        """Shows that the task is not stuck."""
-        self.beat_cell.value = time.monotonic()
+    def beat(self, at: float) -> None:
+        """Shows that the task was not stuck at a moment."""
+        self.beat_cell.value = at
 
     def silent_for(self) -> float:
         """Seconds since the last sign of life."""

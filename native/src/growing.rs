@@ -2,7 +2,7 @@
 
 use arrow_buffer::{BooleanBufferBuilder, Buffer, NullBuffer};
 
-use super::fault::{Fault, Result};
+use crate::fault::{Fault, Result};
 
 /// Which rows are not null; takes no memory before the first null.
 #[derive(Default)]

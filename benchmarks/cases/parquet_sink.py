@@ -1,0 +1,188 @@
+"""Kafka to zstd Parquet on S3, beside a sink that only appends text to a file and one that writes Iceberg."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+from benchmarks.data.iceberg_catalog import NAMESPACE, SIGNING_NAME, WAREHOUSE, IcebergCatalog
+from benchmarks.data.tables import table
+from benchmarks.data.topics import PARTITIONS, Topics
+from benchmarks.errors import BenchmarkError
+from benchmarks.profile import profile_task
+from benchmarks.result import Comparison
+from benchmarks.settings import Settings
+from benchmarks.stage import BUCKET, Stage
+from benchmarks.systems.connectors import Config
+from benchmarks.systems.kafka_connect import KafkaConnect
+from benchmarks.systems.tidegate import Tidegate
+from benchmarks.transfer import Side, Transfer, compare, move
+from tidegate.demo.lake import Lake
+
+NAME = "parquet-sink"
+ROWS = 1_200_000
+DATA = ("orders",)
+
+_AVRO = "rows-avro"
+_JSON = "rows-json"
+_FILES_PER_PARTITION = 5
+_CHUNK = 1_000
+_COMMIT_MS = 5_000
+
+
+def run(settings: Settings) -> list[Comparison]:
+    """A comparison for each data set and number of tasks."""
+    return run_sink(settings, NAME, "avro")
+
+
+def run_sink(settings: Settings, case: str, wire: str) -> list[Comparison]:
+    """The case, with Tidegate reading either form.
+
+    Args:
+        settings: options.
+        case: name for the results.
+        wire: ``avro`` or ``json``: what Tidegate's topic holds. The others' holds JSON.
+    """
+    every = settings.data or DATA
+    return [_run(settings, case, wire, data, tasks) for data in every for tasks in settings.tasks or (1,)]
+
+
+def _run(settings: Settings, case: str, wire: str, data: str, tasks: int) -> Comparison:
+    # Every partition gets the same number of rows, and every file of it too, so that the last one fills up.
+    unit = PARTITIONS * _FILES_PER_PARTITION * _CHUNK
+    rows = max(unit, (settings.rows or ROWS) // unit * unit)
+    with ExitStack() as exits:
+        stage = exits.enter_context(Stage(["seaweedfs"]))
+        topics = Topics(stage.bootstrap_servers)
+        sides = []
+        size = 0
+        wants_connect, wants_iceberg = settings.wants("connect"), settings.wants("iceberg")
+        if wants_connect or wants_iceberg or wire == "json":
+            topics.make(_JSON)
+            size = topics.fill_json(_JSON, table(data, rows))
+        if settings.wants("tidegate"):
+            tidegate = exits.enter_context(Tidegate(stage))
+            if wire == "avro":
+                topics.make(_AVRO)
+                topics.fill_avro(_AVRO, table(data, rows), [tidegate.registry.addresses["grpc"]])
+            sides.append(_tidegate(tidegate, stage, wire, rows, tasks))
+        if wants_connect:
+            sides.append(_file_stream(exits.enter_context(KafkaConnect(stage)), stage, rows, size, tasks))
+        if wants_iceberg:
+            # The sink answers its commit coordinator only when Connect calls it, which an idle topic delays by this.
+            flush = {"offset.flush.interval.ms": "1000"}
+            iceberg = exits.enter_context(KafkaConnect(stage, name="iceberg", plugins=["iceberg"], settings=flush))
+            sides.append(_iceberg(iceberg, stage, rows, tasks))
+        title = f"{rows:,} rows of {data} from Kafka, {PARTITIONS} partitions, {tasks} task(s)"
+        comparison = compare(case, title, sides, settings.repeats, stage.groups())
+        if settings.profile and settings.wants("tidegate"):
+            with profile_task(tidegate, comparison.facts):
+                move(sides[0], settings.repeats + 1, stage.groups())
+        return comparison
+
+
+def _tidegate(system: Tidegate, stage: Stage, wire: str, rows: int, tasks: int) -> Side:
+    topic = _AVRO if wire == "avro" else _JSON
+    s3 = stage.stack.seaweedfs
+    converter: Config = {"value.converter": wire}
+    if wire == "json":
+        converter = {**converter, "value.converter.schemas.enable": "false"}
+
+    def prepare(number: int) -> Transfer:
+        directory = f"{wire}-{number}"
+        lake = Lake(s3.endpoint_url, s3.access_key, s3.secret_key, BUCKET, s3.region, topics_dir=directory)
+        config: Config = {
+            "connector.class": "s3-sink",
+            "tasks.max": tasks,
+            "topics": topic,
+            **converter,
+            "store.url": "${env:LAKE_ENDPOINT}",
+            "s3.bucket.name": "${env:LAKE_BUCKET}",
+            "aws.access.key.id": "${env:LAKE_ACCESS_KEY_ID}",
+            "aws.secret.access.key": "${env:LAKE_SECRET_ACCESS_KEY}",
+            "topics.dir": directory,
+            "format.class": "parquet",
+            "parquet.codec": "zstd",
+            "flush.size": rows // PARTITIONS // _FILES_PER_PARTITION,
+        }
+        return Transfer({f"s3-{directory}": config}, rows, lambda: lake.count(topic), lambda: lake.count(topic))
+
+    return Side(system, f"s3-sink, {wire} to Parquet with zstd, exactly once", prepare)
+
+
+def _file_stream(system: KafkaConnect, stage: Stage, rows: int, size: int, tasks: int) -> Side:
+    def prepare(number: int) -> Transfer:
+        path = stage.state_dir / f"lines-{number}.txt"
+        config: Config = {
+            "connector.class": "org.apache.kafka.connect.file.FileStreamSinkConnector",
+            "tasks.max": tasks,
+            "topics": _JSON,
+            "file": str(path),
+        }
+        # Its progress is told in rows, as that of the others, though only bytes can be seen.
+        return Transfer(
+            {f"lines-{number}": config},
+            rows,
+            lambda: path.stat().st_size * rows // (size + rows),
+            lambda: _count_lines(path, size + rows, rows),
+            lambda: path.unlink(missing_ok=True),
+        )
+
+    return Side(system, "FileStreamSink, StringConverter: JSON text as it is, appended to a local file", prepare)
+
+
+def _iceberg(system: KafkaConnect, stage: Stage, rows: int, tasks: int) -> Side:
+    s3 = stage.stack.seaweedfs
+    catalog = IcebergCatalog(s3)
+    catalog.make_namespace()
+    topics = Topics(stage.bootstrap_servers)
+    keys: Config = {
+        "s3.access-key-id": s3.access_key,
+        "s3.secret-access-key": s3.secret_key,
+        "rest.access-key-id": s3.access_key,
+        "rest.secret-access-key": s3.secret_key,
+    }
+    options: Config = {
+        "type": "rest",
+        "uri": s3.iceberg_url,
+        "warehouse": WAREHOUSE,
+        "rest.sigv4-enabled": "true",
+        "rest.signing-name": SIGNING_NAME,
+        "rest.signing-region": s3.region,
+        "client.region": s3.region,
+        "io-impl": "org.apache.iceberg.aws.s3.S3FileIO",
+        "s3.endpoint": s3.endpoint_url,
+        "s3.path-style-access": "true",
+        **keys,
+    }
+
+    def prepare(number: int) -> Transfer:
+        name = f"rows_{number}"
+        control = f"control-iceberg-{number}"
+        topics.make(control, 1)
+        config: Config = {
+            "connector.class": "org.apache.iceberg.connect.IcebergSinkConnector",
+            "tasks.max": tasks,
+            "topics": _JSON,
+            "value.converter": "org.apache.kafka.connect.json.JsonConverter",
+            "value.converter.schemas.enable": "false",
+            "iceberg.tables": f"{NAMESPACE}.{name}",
+            "iceberg.tables.auto-create-enabled": "true",
+            "iceberg.tables.auto-create-props.write.parquet.compression-codec": "zstd",
+            "iceberg.control.topic": control,
+            "iceberg.control.commit.interval-ms": _COMMIT_MS,
+            **{f"iceberg.catalog.{key}": value for key, value in options.items()},
+        }
+        return Transfer({f"iceberg-{number}": config}, rows, lambda: catalog.rows(name), lambda: catalog.rows(name))
+
+    return Side(system, f"Iceberg sink, JSON to Parquet with zstd, a commit every {_COMMIT_MS // 1000} s", prepare)
+
+
+def _count_lines(path: Path, size: int, rows: int) -> int:
+    if path.stat().st_size != size:
+        raise BenchmarkError(f"{path} has {path.stat().st_size:,} bytes instead of {size:,}.")
+    with path.open("rb") as file:
+        lines = sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
+    if lines != rows:
+        raise BenchmarkError(f"{path} has {lines:,} lines instead of {rows:,}.")
+    return lines

@@ -1,0 +1,1 @@
+"""What is moved: tables, and the files, topics and databases made of them."""

@@ -1,0 +1,1 @@
+"""What a run costs: CPU seconds, memory, and how far it is."""

@@ -1,0 +1,117 @@
+"""The fork server: has imported everything once; task processes and plugin calls are forked from it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import multiprocessing
+import os
+import sys
+import types
+from collections.abc import Iterable, Iterator
+from multiprocessing import forkserver
+from multiprocessing.context import ForkServerContext
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from tidegate.errors import FatalError
+
+_PRELOADED = (
+    "pyarrow",
+    "pyarrow.compute",
+    "pyarrow.parquet",
+    "confluent_kafka",
+    "confluent_kafka.admin",
+    "fastavro",
+    "grpc",
+    "orjson",
+    "numpy",
+    "sqlalchemy",
+    "boto3",
+    "tidegate.converters.avro",
+    "tidegate.converters.json",
+    "tidegate.converters.string",
+    "tidegate_worker.task.process",
+    "tidegate_worker.plugin_calls",
+)
+
+_LAST = "tidegate_worker.shared_pages"
+
+_lock = asyncio.Lock()
+
+
+def fork_server(plugin_modules: Iterable[str] = ()) -> ForkServerContext:
+    """The context processes are forked from: its server only imports, so forking it is safe, and pages are shared.
+
+    Args:
+        plugin_modules: modules of plugins, imported as well; they must be known to load, for the server dies of one
+            that does not.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([*_PRELOADED, *plugin_modules, _LAST])
+    return context
+
+
+async def warm_up(context: ForkServerContext) -> None:
+    """Returns when the server has imported everything: what it forks from then on is at work at once.
+
+    Raises:
+        FatalError: it dies of an import.
+    """
+    probe = context.Process(target=_nothing, daemon=True)
+    try:
+        await start(probe)
+    except OSError as error:
+        raise FatalError(
+            f"the fork server does not start: {error}.", remedy="See its traceback above; a plugin may be the cause."
+        ) from error
+    await asyncio.to_thread(probe.join)
+    probe.close()
+
+
+async def start(process: BaseProcess) -> None:
+    """Forks a process; also starts the server anew if it has died.
+
+    Args:
+        process: made by :func:`fork_server`'s context, not yet started.
+
+    Raises:
+        OSError: the server could not be reached.
+    """
+    async with _lock:
+        await asyncio.to_thread(_start, process)
+
+
+def leave_server() -> None:
+    """In a forked process: no longer keeps the server alive, which then ends with the worker.
+
+    Each process inherits an end of the pipe by which the server notices that it is not needed any more. A process whose
+    end is to be killed when the server ends would else keep alive what it waits for.
+    """
+    inherited: Any = forkserver._forkserver
+    if inherited._forkserver_alive_fd is not None:
+        os.close(inherited._forkserver_alive_fd)
+        inherited._forkserver_alive_fd = None
+
+
+def _start(process: BaseProcess) -> None:
+    try:
+        with _without_main_module():
+            process.start()
+    except EOFError:
+        raise ConnectionResetError("the fork server died") from None
+
+
+def _nothing() -> None:
+    return None
+
+
+@contextlib.contextmanager
+def _without_main_module() -> Iterator[None]:
+    """Without it every process would first import the worker's main module, the whole command line, as Python does."""
+    own = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = own

@@ -1,0 +1,132 @@
+"""The second stage of a source: from polled columns to what Kafka takes."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from tidegate.converters.base import Converter, Encoded
+from tidegate.errors import TidegateError
+from tidegate.kafka.source_offsets import partition_key
+from tidegate.records.envelope import Batch, SourceBatch
+from tidegate.records.faults import RecordFault
+from tidegate_worker.task.halted import HaltedRecord, HaltPolicy
+from tidegate_worker.task.patience import Patience
+from tidegate_worker.task.row_json import row_json
+from tidegate_worker.task.source_polls import Mark, Polled
+
+
+@dataclass(frozen=True)
+class EncodedBatch:
+    """A batch ready for Kafka.
+
+    Args:
+        batch: as polled.
+        keys: binary array, n entries.
+        values: binary array, n entries.
+        halted: records that can not go on, by row.
+    """
+
+    batch: Batch
+    keys: pa.Array
+    values: pa.Array
+    halted: Mapping[int, HaltedRecord]
+
+    @property
+    def bytes(self) -> int:
+        """What Kafka is given."""
+        return int(self.keys.nbytes + self.values.nbytes)
+
+
+@dataclass(frozen=True)
+class EncodedPoll:
+    """What one poll gave, ready for Kafka; the smallest part of a transaction.
+
+    Args:
+        mark: kind.
+        batches: encoded records.
+        halted: input that could not be made into records.
+        offsets: source partitions with their last offset.
+    """
+
+    mark: Mark
+    batches: Sequence[EncodedBatch]
+    halted: Sequence[HaltedRecord]
+    offsets: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]
+
+    @property
+    def records(self) -> int:
+        """How many records."""
+        return sum(len(each.batch) for each in self.batches)
+
+    @property
+    def bytes(self) -> int:
+        """What Kafka is given."""
+        return sum(each.bytes for each in self.batches)
+
+
+class SourceEncoder:
+    """Encodes polls in order.
+
+    Args:
+        key: encodes keys.
+        value: encodes values.
+        policy: what becomes of records that can not be encoded.
+        patience: retries while the registry is away.
+    """
+
+    def __init__(self, key: Converter, value: Converter, policy: HaltPolicy, patience: Patience) -> None:
+        self._key = key
+        self._value = value
+        self._policy = policy
+        self._patience = patience
+
+    def encode(self, polls: Generator[Polled]) -> Generator[EncodedPoll]:
+        """Encodes each poll.
+
+        Raises:
+            RecordHaltedError: a record can not be encoded and ``errors.tolerance`` is ``none``.
+            RetriableError: the registry is away for longer than it may be.
+        """
+        for polled in polls:
+            encoded: list[EncodedBatch] = []
+            for done, each in enumerate(polled.batches):
+                try:
+                    encoded.append(self._batch(each.batch))
+                except TidegateError:
+                    # What comes before it may be written; not so with halted input, whose place is not known.
+                    if done and not polled.halted:
+                        yield EncodedPoll(Mark.RECORDS, encoded, (), _last_offsets(polled.batches[:done]))
+                    raise
+            yield EncodedPoll(polled.mark, encoded, polled.halted, _last_offsets(polled.batches))
+
+    def _batch(self, batch: Batch) -> EncodedBatch:
+        keys = self._patience.call(lambda: self._key.encode(batch.topic, batch.key, batch.key_field))
+        values = self._patience.call(lambda: self._value.encode(batch.topic, batch.value, batch.value_field))
+        return EncodedBatch(batch, keys.data, values.data, self._halted(batch, keys, values))
+
+    def _halted(self, batch: Batch, keys: Encoded, values: Encoded) -> Mapping[int, HaltedRecord]:
+        faults: dict[int, RecordFault] = {}
+        for fault in (*keys.faults, *values.faults):
+            faults.setdefault(fault.row, fault)
+        halted = {}
+        for row, fault in sorted(faults.items()):
+            record = HaltedRecord(
+                batch.topic,
+                row_json(batch.key, row),
+                row_json(batch.value, row),
+                [],
+                fault.stage,
+                fault.exception,
+                fault.message,
+            )
+            self._policy.admit(record)
+            halted[row] = record
+        return halted
+
+
+def _last_offsets(batches: Sequence[SourceBatch]) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    return list({partition_key(each.partition): (each.partition, each.offset) for each in batches}.values())

@@ -1,0 +1,1 @@
+"""What the JDBC source does differently on PostgreSQL: rows by binary COPY, taken apart by columns."""
