@@ -25,8 +25,13 @@ _LEAVES: Mapping[type, pa.DataType] = {
     datetime.date: pa.date32(),
     datetime.time: pa.time64("us"),
 }
-# Types for which Arrow's own conversion refuses every Python value of another type that would lose something.
-_EXACT = (pa.bool_(), pa.int64(), pa.float64(), pa.string())
+# Python's types that go into a column as they are: Arrow itself makes 0 of 0.5, and 1.0 of True.
+_EXACT: Mapping[pa.DataType, frozenset[type]] = {
+    pa.bool_(): frozenset({bool, type(None)}),
+    pa.int64(): frozenset({int, type(None)}),
+    pa.float64(): frozenset({int, float, type(None)}),
+    pa.string(): frozenset({str, type(None)}),
+}
 
 
 class TypeConflictError(FatalError):
@@ -135,10 +140,12 @@ class RowShapes:
                 continue
             if any(row.keys() != names for row in rows):
                 return None
+            columns = [[row[name] for row in rows] for name in shape.fields]
+            kinds = [found.type for found in shape.fields.values()]
+            if any(not set(map(type, values)) <= _EXACT[kind] for values, kind in zip(columns, kinds, strict=True)):
+                return None
             try:
-                arrays = [
-                    pa.array([row[name] for row in rows], type=found.type) for name, found in shape.fields.items()
-                ]
+                arrays = [pa.array(values, type=kind) for values, kind in zip(columns, kinds, strict=True)]
             except (pa.ArrowException, OverflowError):
                 return None
             pairs = zip(arrays, shape.fields.values(), strict=True)

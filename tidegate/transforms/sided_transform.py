@@ -126,9 +126,8 @@ def not_records(values: pa.Array, purpose: str, *, nulls: bool) -> list[RecordFa
         purpose: what records are wanted for.
         nulls: whether a null is a fault as well.
     """
-    faults = faults_of(present(values), _sentence(purpose, type_name(values.type)))
-    if pa.types.is_struct(values.type):
-        faults = []
+    is_record = pa.types.is_struct(values.type)
+    faults = [] if is_record else faults_of(present(values), _sentence(purpose, type_name(values.type)))
     if nulls and values.null_count:
         faults += faults_of(np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False)), _sentence(purpose, "null"))
     return faults

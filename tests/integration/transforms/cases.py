@@ -358,3 +358,60 @@ CASES: dict[str, tuple[list[Step], list[dict[str, Any]]]] = {
         TYPED,
     ),
 }
+
+
+UNWRAP = "io.debezium.transforms.ExtractNewRecordState"
+ROW = struct(of("id", "int32", optional=False), of("name", "string"), of("place", "string"), name="db.public.t.Value")
+EVENT = struct(
+    {**ROW, "field": "before", "optional": True},
+    {**ROW, "field": "after", "optional": True},
+    {
+        **struct(of("db", "string"), of("table", "string"), of("lsn", "int64"), name="io.debezium.Source"),
+        "field": "source",
+    },
+    of("op", "string", optional=False),
+    of("ts_ms", "int64"),
+    name="db.public.t.Envelope",
+)
+
+
+def event(op: str, before: int | None, after: int | None) -> dict[str, Any]:
+    rows = [
+        None if number is None else {"id": number, "name": f"n{number}", "place": f"p{number % 2}"}
+        for number in (before, after)
+    ]
+    source = {"db": "d", "table": "t", "lsn": 5}
+    return {"before": rows[0], "after": rows[1], "source": source, "op": op, "ts_ms": 1_700_000_000_000}
+
+
+EVENTS = records([event("c", None, 1), event("u", 1, 2), event("d", 2, None), None, event("r", None, 3)], EVENT)
+MODES = ("tombstone", "drop", "rewrite", "rewrite-with-tombstone", "delete-to-tombstone")
+CASES |= {
+    **{f"unwrap {mode}": (steps_of(UNWRAP, delete_tombstone_handling_mode=mode), EVENTS) for mode in MODES},
+    "unwrap by default": (steps_of(UNWRAP), EVENTS),
+    **{
+        f"unwrap with fields {mode}": (
+            steps_of(
+                UNWRAP,
+                delete_tombstone_handling_mode=mode,
+                add_fields="op,table,source.lsn,ts_ms:at,source.db:database",
+                add_headers="op,db",
+            ),
+            EVENTS,
+        )
+        for mode in MODES
+    },
+    "unwrap with prefixes": (
+        steps_of(UNWRAP, add_fields="op", add_headers="op", add_fields_prefix="", add_headers_prefix="h."),
+        EVENTS,
+    ),
+    "unwrap with unknown field": (steps_of(UNWRAP, add_fields="nothing"), EVENTS),
+    **{
+        f"unwrap routed {mode}": (steps_of(UNWRAP, route_by_field="place", delete_tombstone_handling_mode=mode), EVENTS)
+        for mode in MODES
+    },
+    "unwrap routed by unknown field": (steps_of(UNWRAP, route_by_field="zz"), EVENTS),
+    "unwrap routed by number": (steps_of(UNWRAP, route_by_field="id"), EVENTS),
+    "unwrap truncate": (steps_of(UNWRAP), records([event("t", None, None)], EVENT)),
+    "unwrap no event": (steps_of(UNWRAP), TYPED),
+}

@@ -1,4 +1,4 @@
-"""A JVM that applies Kafka Connect's transforms to records given as JSON."""
+"""A JVM that applies Kafka Connect's and Debezium's transforms to records given as JSON."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from tidegate.devstack import ComponentMissingError
 from tidegate.devstack.maven_artifacts import fetch_jars
 
 VERSION = "4.1.0"
+DEBEZIUM_VERSION = "3.3.1.Final"
 COORDINATES = [
     f"org.apache.kafka:connect-transforms:{VERSION}",
     f"org.apache.kafka:connect-json:{VERSION}",
+    f"io.debezium:debezium-core:{DEBEZIUM_VERSION}",
     "org.slf4j:slf4j-nop:1.7.36",
 ]
 _PREFIX = "org.apache.kafka.connect.transforms."
@@ -29,7 +31,7 @@ class Step:
     """One transform.
 
     Args:
-        type: its name, without package.
+        type: its name, without Kafka's package.
         config: its keys.
         predicate: type and keys of its predicate.
         negate: whether the predicate is negated.
@@ -52,7 +54,7 @@ class ConnectTransforms:
         java = shutil.which("java")
         if java is None:
             raise ComponentMissingError("Java is not installed.", remedy="Install a JDK of version 17 or newer.")
-        jars = fetch_jars(f"connect-transforms-{VERSION}", COORDINATES)
+        jars = fetch_jars(f"connect-transforms-{VERSION}-debezium-{DEBEZIUM_VERSION}", COORDINATES)
         source = Path(__file__).with_name("ConnectTransforms.java")
         options = [
             "-Xmx256m",
@@ -86,7 +88,11 @@ class ConnectTransforms:
 
 
 def _step(step: Step) -> dict[str, Any]:
-    made: dict[str, Any] = {"type": _PREFIX + step.type, "config": step.config, "negate": step.negate}
+    made: dict[str, Any] = {
+        "type": step.type if "." in step.type else _PREFIX + step.type,
+        "config": step.config,
+        "negate": step.negate,
+    }
     if step.predicate is not None:
         kind, config = step.predicate
         made["predicate"] = {"type": f"{_PREFIX}predicates.{kind}", "config": config}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tidegate.sdk.row_shape import RowShapes, TypeConflictError
@@ -67,6 +67,8 @@ values = st.one_of(
 rows_ = st.lists(st.dictionaries(st.sampled_from("abcd"), values, max_size=4), min_size=1, max_size=12)
 
 
+@example([[{"a": 1}], [{"a": 0.5}]])
+@example([[{"a": 0.5}], [{"a": True}]])
 @given(st.lists(rows_, min_size=1, max_size=3))
 def test_columns_hold_what_the_rows_held(batches: list[Rows]) -> None:
     shapes = RowShapes()
