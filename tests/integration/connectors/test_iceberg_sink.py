@@ -17,6 +17,7 @@ from tests.support.eventually import eventually
 from tidegate.connectors.iceberg import IcebergSinkConnector
 from tidegate.devstack import SeaweedFS, Tansu
 from tidegate.errors import FatalError, RecordHaltedError, RetriableError
+from tidegate.kafka.topics import TopicAdmin
 from tidegate.records.envelope import Batch, TopicPartition
 
 T0 = TopicPartition("orders", 0)
@@ -440,6 +441,8 @@ def test_routing_by_a_pattern_and_by_name(lake: Lakehouse) -> None:
 
 
 def test_each_topic_to_its_own_table(lake: Lakehouse) -> None:
+    for topic in ("shop.a", "shop.b"):
+        TopicAdmin(lake.kafka).ensure(topic)
     run = lake.start(keys={"iceberg.tables": f"{lake.namespace}.{{topic}}"})
     run.put(consumed("shop.a", records([{"id": 1}], ID)))
     run.put(consumed("shop.b", records([{"id": 2}], ID)))
