@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import importlib
 import inspect
 from collections.abc import Iterable, Mapping
@@ -88,6 +89,12 @@ class Plugins:
             except Exception as error:  # a foreign package may fail in any way at import
                 broken[point.name] = f"{point.value} does not load: {type(error).__name__}: {error}"
         return cls(plugins, broken)
+
+    @classmethod
+    @functools.cache
+    def installed(cls) -> Plugins:
+        """What :meth:`discover` finds, looked for once in a process and those forked from it."""
+        return cls.discover()
 
     def all(self) -> list[Plugin]:
         """Every usable connector, by name."""

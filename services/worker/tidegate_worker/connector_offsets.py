@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -20,24 +19,12 @@ from tidegate.kafka.source_offsets import SourceOffsets
 from tidegate.kafka.transactions import TransactionalProducer
 from tidegate.records.envelope import TopicPartition
 from tidegate.sdk.config_def import Config
+from tidegate_worker.plugin_answers import OffsetEntry
 from tidegate_worker.task.sink_loop import sink_group
 
 _DEADLINE = 15.0
 
 AlterTarget = Callable[[Mapping[TopicPartition, int] | None], None]
-
-
-@dataclass(frozen=True)
-class OffsetEntry:
-    """One position.
-
-    Args:
-        partition_json: JSON object: a source partition, or ``kafka_topic`` and ``kafka_partition``.
-        offset_json: JSON object: a source offset, or ``kafka_offset``; None deletes the position.
-    """
-
-    partition_json: str
-    offset_json: str | None
 
 
 def read_offsets(

@@ -4,51 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import multiprocessing
 import os
+import signal
 import sys
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 from tidegate.errors import FatalError
+from tidegate_worker.task.launch import FENCED_EXIT
 
-_PRELOADED = (
-    "pyarrow",
-    "pyarrow.compute",
-    "pyarrow.parquet",
-    "confluent_kafka",
-    "confluent_kafka.admin",
-    "fastavro",
-    "grpc",
-    "orjson",
-    "numpy",
-    "sqlalchemy",
-    "boto3",
-    "tidegate.converters.avro",
-    "tidegate.converters.json",
-    "tidegate.converters.string",
-    "tidegate_worker.task.process",
-    "tidegate_worker.plugin_calls",
-)
-
-_LAST = "tidegate_worker.shared_pages"
+_PRELOADED = ("tidegate_worker.shared_pages",)
+_PR_SET_PDEATHSIG = 1
 
 _lock = asyncio.Lock()
 
 
-def fork_server(plugin_modules: Iterable[str] = ()) -> ForkServerContext:
-    """The context processes are forked from: its server only imports, so forking it is safe, and pages are shared.
-
-    Args:
-        plugin_modules: modules of plugins, imported as well; they must be known to load, for the server dies of one
-            that does not.
-    """
+def fork_server() -> ForkServerContext:
+    """The context processes are forked from: its server only imports, so forking it is safe, and pages are shared."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([*_PRELOADED, *plugin_modules, _LAST])
+    context.set_forkserver_preload(list(_PRELOADED))
     return context
 
 
@@ -82,7 +62,20 @@ async def start(process: BaseProcess) -> None:
         await asyncio.to_thread(_start, process)
 
 
-def leave_server() -> None:
+def die_with_parent() -> None:
+    """On Linux, has the kernel kill this process when the fork server ends, which ends with its agent.
+
+    It works even while a C call holds the interpreter, when no thread of ours could notice.
+    """
+    _leave_server()
+    if sys.platform == "linux":
+        parent = os.getppid()
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(FENCED_EXIT)
+
+
+def _leave_server() -> None:
     """In a forked process: no longer keeps the server alive, which then ends with the worker.
 
     Each process inherits an end of the pipe by which the server notices that it is not needed any more. A process whose

@@ -1,29 +1,18 @@
-"""Calls that run plugin code or wait on Kafka, each in a process of its own with a deadline."""
+"""What runs plugin code or waits on Kafka: each call in a process of its own, by :mod:`.plugin_process`."""
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import partial
-from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerContext
-from typing import Any, TypeVar
+from typing import Any
 
 import orjson
 
 from tidegate.config.secrets import SecretBox, is_reference, resolve
-from tidegate.control import ConnectorType
-from tidegate.errors import (
-    ConfigError,
-    ConfigProblem,
-    FatalError,
-    NotFoundError,
-    RetriableError,
-    TidegateError,
-)
+from tidegate.control import ConnectorType, PluginInfo
+from tidegate.errors import ConfigError, ConfigProblem, RetriableError, TidegateError
 from tidegate.kafka.topics import TopicAdmin
 from tidegate.kafka.transactions import fence, transactional_id
 from tidegate.records.envelope import Batch
@@ -34,69 +23,20 @@ from tidegate.sdk.sink import SinkConnector
 from tidegate.sdk.source import SourceConnector, SourceTask
 from tidegate.transforms.chain import TransformChain
 from tidegate.transforms.configuration import transform_chain
-from tidegate_worker import fork_server
-from tidegate_worker.connector_offsets import OffsetEntry, alter_offsets, read_offsets
-from tidegate_worker.task.process import TASK_COUNT, die_with_parent
+from tidegate_worker.connector_offsets import alter_offsets, read_offsets
+from tidegate_worker.plugin_answers import InstalledPlugins, OffsetEntry, ShownValue, Validated, WorkerFacts
+from tidegate_worker.task.launch import TASK_COUNT
 from tidegate_worker.task.row_json import row_json
-
-T = TypeVar("T")
 
 _KAFKA_DEADLINE = 5.0
 _PREVIEW_SECONDS = 10.0
 
 
-@dataclass(frozen=True)
-class WorkerFacts:
-    """What plugin calls need to know of the worker.
-
-    Args:
-        cluster: cluster name.
-        kafka: librdkafka properties.
-        secret_keys: opens sealed secrets.
-        offsets_topic: topic of source offsets.
-        offsets_partitions: its partitions.
-        offsets_replication: its replication factor.
-    """
-
-    cluster: str
-    kafka: dict[str, str]
-    secret_keys: str | None
-    offsets_topic: str
-    offsets_partitions: int
-    offsets_replication: int
-
-
-@dataclass(frozen=True)
-class Validated:
-    """The outcome of checking a configuration.
-
-    Args:
-        plugin: the plugin's name.
-        type: source or sink.
-        values: every key, with what is wrong.
-        password_keys: keys whose values are secret.
-    """
-
-    plugin: str
-    type: ConnectorType
-    values: list[ShownValue]
-    password_keys: list[str]
-
-
-@dataclass(frozen=True)
-class ShownValue:
-    """One key of a validation, without code: it crosses processes."""
-
-    name: str
-    type: str
-    required: bool
-    default: str | None
-    importance: str
-    doc: str
-    group: str
-    recommended: tuple[str, ...]
-    value: str | None
-    errors: tuple[str, ...]
+def list_plugins() -> InstalledPlugins:
+    """The connectors installed here."""
+    plugins = Plugins.installed()
+    infos = [PluginInfo(each.name, each.type, each.version, list(each.aliases), each.doc) for each in plugins.all()]
+    return InstalledPlugins(infos, dict(plugins.broken))
 
 
 def validate(facts: WorkerFacts, name: str, config: Mapping[str, str], definitions_only: bool) -> Validated:
@@ -105,7 +45,7 @@ def validate(facts: WorkerFacts, name: str, config: Mapping[str, str], definitio
     Raises:
         ConfigError: on ``connector.class``, when the plugin is not known.
     """
-    plugin = Plugins.discover().find(config.get("connector.class") or name)
+    plugin = Plugins.installed().find(config.get("connector.class") or name)
     keys = definition(plugin, config)
     passwords = [key.name for key in keys.keys.values() if key.type is Type.PASSWORD]
     if definitions_only:
@@ -140,7 +80,7 @@ def split(facts: WorkerFacts, config: Mapping[str, str]) -> tuple[ConnectorType,
     Raises:
         TidegateError: the plugin's.
     """
-    plugin = Plugins.discover().find(config.get("connector.class", ""))
+    plugin = Plugins.installed().find(config.get("connector.class", ""))
     parsed = parse(plugin, resolve(config, SecretBox(facts.secret_keys)))
     most: int = parsed["tasks.max"]
     connector = plugin.connector()
@@ -163,7 +103,7 @@ def preview(facts: WorkerFacts, config: Mapping[str, str], limit: int) -> list[s
     Raises:
         TidegateError: the plugin's.
     """
-    plugin = Plugins.discover().find(config.get("connector.class", ""))
+    plugin = Plugins.installed().find(config.get("connector.class", ""))
     parsed = parse(plugin, resolve(config, SecretBox(facts.secret_keys)))
     connector = plugin.connector()
     if not isinstance(connector, SourceConnector):
@@ -269,7 +209,7 @@ def fence_tasks(facts: WorkerFacts, connector: str, tasks: int) -> None:
 
 
 def _parsed(facts: WorkerFacts, config: Mapping[str, str]) -> tuple[Plugin, Config]:
-    plugin = Plugins.discover().find(config.get("connector.class", ""))
+    plugin = Plugins.installed().find(config.get("connector.class", ""))
     return plugin, parse(plugin, resolve(config, SecretBox(facts.secret_keys)))
 
 
@@ -292,81 +232,3 @@ def _shown(value: ConfigValue) -> ShownValue:
         "[hidden]" if hidden else value.value,
         value.errors,
     )
-
-
-async def call(context: ForkServerContext, deadline: float, function: Callable[..., T], *arguments: Any) -> T:
-    """Runs a function of this module in a process of its own.
-
-    Args:
-        context: forks it.
-        deadline: seconds it may take; then it is killed.
-        function: a module-level function.
-        arguments: picklable.
-
-    Raises:
-        TidegateError: what the function raised.
-        RetriableError: it took too long or its process died.
-    """
-    ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_serve, args=(theirs, function, arguments), daemon=True)
-    try:
-        await fork_server.start(process)
-    except OSError as error:
-        ours.close()
-        raise RetriableError(f"no process for {function.__name__} could be started: {error}.") from None
-    finally:
-        theirs.close()
-    loop = asyncio.get_running_loop()
-    answered: asyncio.Future[None] = loop.create_future()
-    loop.add_reader(ours.fileno(), _settle, answered)
-    try:
-        async with asyncio.timeout(deadline):
-            await answered
-        try:
-            kind, value = ours.recv()
-        except EOFError:
-            raise RetriableError(
-                f"the process that ran {function.__name__} of the plugin died.", remedy="See the worker's log."
-            ) from None
-    except TimeoutError:
-        raise RetriableError(
-            f"{function.__name__} of the plugin took longer than {deadline:g} s.",
-            remedy="Check that the systems its configuration names can be reached.",
-        ) from None
-    finally:
-        loop.remove_reader(ours.fileno())
-        process.kill()
-        await asyncio.to_thread(process.join)
-        process.close()
-        ours.close()
-    if kind == "result":
-        return value  # type: ignore[no-any-return]
-    raise _restored(kind, value)
-
-
-def _settle(answered: asyncio.Future[None]) -> None:
-    if not answered.done():
-        answered.set_result(None)
-
-
-def _serve(channel: Connection, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
-    die_with_parent()
-    try:
-        answer = ("result", function(*arguments))
-    except ConfigError as error:
-        answer = ("ConfigError", [(problem.key, problem.message) for problem in error.problems])
-    except TidegateError as error:
-        kinds = (NotFoundError, RetriableError)
-        kind = next((each.__name__ for each in kinds if isinstance(error, each)), "FatalError")
-        answer = (kind, (error.message, error.remedy))
-    except Exception as error:
-        answer = ("FatalError", (f"the plugin failed: {type(error).__name__}: {error}", ""))
-    channel.send(answer)
-
-
-def _restored(kind: str, value: Any) -> TidegateError:
-    if kind == "ConfigError":
-        return ConfigError([ConfigProblem(key, message) for key, message in value])
-    kinds: dict[str, type[TidegateError]] = {"NotFoundError": NotFoundError, "RetriableError": RetriableError}
-    message, remedy = value
-    return kinds.get(kind, FatalError)(message, remedy=remedy)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from multiprocessing.context import ForkServerContext
 
 import grpc.aio
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -12,14 +11,11 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from tidegate.api.common.v1 import common_pb2
 from tidegate.api.worker.v1 import worker_pb2, worker_pb2_grpc
 from tidegate.control import ConnectorType
-from tidegate_worker import plugin_calls
 from tidegate_worker.agent import WorkerAgent
-from tidegate_worker.connector_offsets import OffsetEntry
-from tidegate_worker.plugin_calls import ShownValue, WorkerFacts
+from tidegate_worker.plugin_answers import OffsetEntry, ShownValue
+from tidegate_worker.plugin_process import PluginProcess
 from tidegate_worker.task_holder import TaskHolder
 
-_PLUGIN_DEADLINE = 30.0
-_OFFSETS_DEADLINE = 90.0
 _TYPES: dict[ConnectorType, common_pb2.ConnectorType.ValueType] = {
     "source": common_pb2.CONNECTOR_TYPE_SOURCE,
     "sink": common_pb2.CONNECTOR_TYPE_SINK,
@@ -31,14 +27,12 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
 
     Args:
         agent: the worker's agent.
-        context: forks the processes plugin code runs in.
-        facts: what they need to know.
+        plugins: runs what plugins answer themselves.
     """
 
-    def __init__(self, agent: WorkerAgent, context: ForkServerContext, facts: WorkerFacts) -> None:
+    def __init__(self, agent: WorkerAgent, plugins: PluginProcess) -> None:
         self._agent = agent
-        self._context = context
-        self._facts = facts
+        self._plugins = plugins
 
     async def Validate(  # noqa: N802
         self,
@@ -46,15 +40,7 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         context: grpc.aio.ServicerContext[worker_pb2.ValidateRequest, worker_pb2.ValidateResponse],
     ) -> worker_pb2.ValidateResponse:
         """See worker.proto."""
-        found = await plugin_calls.call(
-            self._context,
-            _PLUGIN_DEADLINE,
-            plugin_calls.validate,
-            self._facts,
-            request.plugin,
-            dict(request.config),
-            request.definitions_only,
-        )
+        found = await self._plugins.validate(request.plugin, request.config, definitions_only=request.definitions_only)
         entries = [_entry(value) for value in found.values]
         return worker_pb2.ValidateResponse(
             validation=common_pb2.Validation(
@@ -73,9 +59,7 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         context: grpc.aio.ServicerContext[worker_pb2.SplitTasksRequest, worker_pb2.SplitTasksResponse],
     ) -> worker_pb2.SplitTasksResponse:
         """See worker.proto."""
-        type_, tasks = await plugin_calls.call(
-            self._context, _PLUGIN_DEADLINE, plugin_calls.split, self._facts, dict(request.config)
-        )
+        type_, tasks = await self._plugins.split(request.config)
         return worker_pb2.SplitTasksResponse(
             tasks=[worker_pb2.TaskConfig(config=task) for task in tasks], type=_TYPES[type_]
         )
@@ -105,14 +89,7 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         context: grpc.aio.ServicerContext[worker_pb2.PreviewRequest, worker_pb2.PreviewResponse],
     ) -> worker_pb2.PreviewResponse:
         """See worker.proto."""
-        records = await plugin_calls.call(
-            self._context,
-            _PLUGIN_DEADLINE,
-            plugin_calls.preview,
-            self._facts,
-            dict(request.config),
-            request.limit or 10,
-        )
+        records = await self._plugins.preview(request.config, request.limit or 10)
         return worker_pb2.PreviewResponse(records_json=records)
 
     async def GetOffsets(  # noqa: N802
@@ -121,9 +98,7 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         context: grpc.aio.ServicerContext[worker_pb2.GetOffsetsRequest, worker_pb2.GetOffsetsResponse],
     ) -> worker_pb2.GetOffsetsResponse:
         """See worker.proto."""
-        found = await plugin_calls.call(
-            self._context, _OFFSETS_DEADLINE, plugin_calls.get_offsets, self._facts, dict(request.config)
-        )
+        found = await self._plugins.get_offsets(request.config)
         return worker_pb2.GetOffsetsResponse(
             offsets=[
                 common_pb2.Offset(partition_json=entry.partition_json, offset_json=entry.offset_json) for entry in found
@@ -140,14 +115,8 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
             OffsetEntry(offset.partition_json, offset.offset_json if offset.HasField("offset_json") else None)
             for offset in request.offsets
         ]
-        message = await plugin_calls.call(
-            self._context,
-            _OFFSETS_DEADLINE,
-            plugin_calls.set_offsets,
-            self._facts,
-            dict(request.config),
-            request.task_count,
-            None if request.reset else entries,
+        message = await self._plugins.set_offsets(
+            request.config, request.task_count, None if request.reset else entries
         )
         return worker_pb2.AlterOffsetsResponse(message=message)
 
@@ -157,14 +126,7 @@ class WorkerServicer(worker_pb2_grpc.WorkerServiceServicer):
         context: grpc.aio.ServicerContext[worker_pb2.FenceTasksRequest, worker_pb2.FenceTasksResponse],
     ) -> worker_pb2.FenceTasksResponse:
         """See worker.proto."""
-        await plugin_calls.call(
-            self._context,
-            _OFFSETS_DEADLINE,
-            plugin_calls.fence_tasks,
-            self._facts,
-            request.config["name"],
-            request.task_count,
-        )
+        await self._plugins.fence_tasks(request.config["name"], request.task_count)
         return worker_pb2.FenceTasksResponse()
 
     async def Drain(  # noqa: N802

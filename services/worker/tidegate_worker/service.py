@@ -11,16 +11,16 @@ from tidegate.api.worker.v1 import worker_pb2, worker_pb2_grpc
 from tidegate.config.listen_address import advertised_address
 from tidegate.config.ready_file import write_ready_file
 from tidegate.config.settings import WorkerSettings
-from tidegate.control import PluginInfo, WorkerInfo
+from tidegate.control import WorkerInfo
 from tidegate.etcd import EtcdClient
 from tidegate.grpc.server import start_server
-from tidegate.sdk.plugins import Plugins
 from tidegate.telemetry.logging import get_logger
 from tidegate.telemetry.metrics import start_metrics_server
 from tidegate_worker import fork_server
 from tidegate_worker.agent import WorkerAgent
 from tidegate_worker.metrics import WorkerMetrics
-from tidegate_worker.plugin_calls import WorkerFacts
+from tidegate_worker.plugin_answers import WorkerFacts
+from tidegate_worker.plugin_process import PluginProcess
 from tidegate_worker.rpc import WorkerServicer
 
 log = get_logger(__name__)
@@ -37,17 +37,18 @@ async def serve(settings: WorkerSettings, stop: asyncio.Event) -> None:
         ConfigError: an address can not be bound or a setting is unusable.
     """
     native.announce(log)
-    plugins = Plugins.discover()
-    for name, reason in plugins.broken.items():
-        log.error("plugin_broken", plugin=name, reason=reason)
-    context = fork_server.fork_server(sorted({plugin.connector.__module__ for plugin in plugins.all()}))
+    context = fork_server.fork_server()
     # Before it joins: a task that is moved here by plan pauses only while it changes hands.
     await fork_server.warm_up(context)
+    facts = _facts(settings)
+    processes = PluginProcess(context, facts)
+    plugins = await processes.list_plugins()
+    for name, reason in plugins.broken.items():
+        log.error("plugin_broken", plugin=name, reason=reason)
     async with EtcdClient(settings.etcd.client_config()) as etcd:
-        facts = _facts(settings)
-        info = WorkerInfo("", settings.slots, version("tidegate"), _infos(plugins))
+        info = WorkerInfo("", settings.slots, version("tidegate"), plugins.plugins)
         agent = WorkerAgent(settings, etcd, context, info, facts.secret_keys)
-        servicer = WorkerServicer(agent, context, facts)
+        servicer = WorkerServicer(agent, processes)
         server = await start_server(
             settings.grpc_listen,
             lambda grpc: worker_pb2_grpc.add_WorkerServiceServicer_to_server(servicer, grpc),
@@ -87,10 +88,3 @@ def _secret_keys(settings: WorkerSettings) -> str | None:
     if settings.secret_key_file is not None:
         return settings.secret_key_file.read_text().strip()
     return settings.secret_key.get_secret_value() if settings.secret_key else None
-
-
-def _infos(plugins: Plugins) -> list[PluginInfo]:
-    return [
-        PluginInfo(plugin.name, plugin.type, plugin.version, list(plugin.aliases), plugin.doc)
-        for plugin in plugins.all()
-    ]

@@ -11,7 +11,7 @@ from multiprocessing.process import BaseProcess
 import psutil
 
 from tidegate_worker import fork_server
-from tidegate_worker.task import process as task_main
+from tidegate_worker.task import entry
 from tidegate_worker.task.launch import FENCED_EXIT, FromTask, Run, SetPaused, Stop, TaskLaunch, ToTask
 from tidegate_worker.task.vital_signs import VitalSigns
 
@@ -32,7 +32,7 @@ class TaskProcess:
         self.arrived = asyncio.Event()
         self._channel, self._theirs = context.Pipe()
         self._process: BaseProcess = context.Process(
-            target=task_main.main,
+            target=entry.main,
             args=(launch, self._theirs, self.signs),
             name=f"{launch.connector}/{launch.task}",
             daemon=True,

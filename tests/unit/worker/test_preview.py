@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from tidegate_worker.plugin_calls import WorkerFacts, preview
+from tidegate_worker.plugin_answers import WorkerFacts
+from tidegate_worker.plugin_calls import preview
 
 FACTS = WorkerFacts("c", {}, None, "offsets", 1, 1)
 

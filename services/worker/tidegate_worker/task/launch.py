@@ -10,6 +10,9 @@ from tidegate.control import ConnectorType
 FENCED_EXIT = 75
 """Exit status of a process that ended itself because its lease may have run out or its agent is gone."""
 
+TASK_COUNT = "task.count"
+"""Internal key of a sink task's configuration: how many tasks share the partitions."""
+
 
 @dataclass(frozen=True)
 class TaskLaunch:

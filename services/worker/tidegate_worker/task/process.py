@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
 import signal
 import sys
 import traceback
@@ -27,35 +25,18 @@ from tidegate.sdk.sink import SinkTask
 from tidegate.sdk.source import SourceTask
 from tidegate.telemetry import logging, tracing
 from tidegate.transforms.configuration import transform_chain
-from tidegate_worker.fork_server import leave_server
+from tidegate_worker.fork_server import die_with_parent
 from tidegate_worker.task.control import Control
-from tidegate_worker.task.launch import FENCED_EXIT, TaskLaunch, Warm
+from tidegate_worker.task.launch import FENCED_EXIT, TASK_COUNT, TaskLaunch, Warm
 from tidegate_worker.task.patience import Patience
 from tidegate_worker.task.sink_loop import SinkLoop
 from tidegate_worker.task.source_loop import SourceLoop
 from tidegate_worker.task.vital_signs import VitalSigns
 
-TASK_COUNT = "task.count"
-"""Internal key of a sink task's configuration: how many tasks share the partitions."""
-
-_PR_SET_PDEATHSIG = 1
 _LONGEST_TRACE = 16_000
 _REGISTRY_PATIENCE_MS = 60_000
 
 log = logging.get_logger(__name__)
-
-
-def die_with_parent() -> None:
-    """On Linux, has the kernel kill this process when the fork server ends, which ends with its agent.
-
-    It works even while a C call holds the interpreter, when no thread of ours could notice.
-    """
-    leave_server()
-    if sys.platform == "linux":
-        parent = os.getppid()
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(FENCED_EXIT)
 
 
 def main(launch: TaskLaunch, channel: Connection, signs: VitalSigns) -> None:
@@ -79,7 +60,7 @@ def main(launch: TaskLaunch, channel: Connection, signs: VitalSigns) -> None:
     control = Control(channel, signs)
     control.start()
     try:
-        plugin = Plugins.discover().find(launch.config["connector.class"])
+        plugin = Plugins.installed().find(launch.config["connector.class"])
         control.send(Warm())
         order = control.wait_for_run()
         if order is None:
