@@ -6,8 +6,14 @@ What has been frozen before the fork is not looked at: a collection in a task pr
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
+import sys
+from collections.abc import Iterator, Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 
 from tidegate.sdk.plugins import Plugins
 
@@ -26,8 +32,34 @@ _MODULES = (
     "tidegate_worker.plugin_calls",
 )
 
-for _module in _MODULES:
-    importlib.import_module(_module)
-Plugins.installed()
+
+class _NoPandas(MetaPathFinder):
+    """Hides pandas: pyarrow's first scalar imports it where it is installed, 40 MiB that only ``to_pandas`` needs.
+
+    ``to_pandas`` looks for it again, so that a connector which uses it finds it.
+    """
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname == "pandas":
+            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
+        return None
+
+
+@contextlib.contextmanager
+def _without_pandas() -> Iterator[None]:
+    finder = _NoPandas()
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+
+
+with _without_pandas():
+    for _module in _MODULES:
+        importlib.import_module(_module)
+    Plugins.installed()
 gc.collect()
 gc.freeze()

@@ -16,7 +16,9 @@ from tidegate.sdk.config_def import Config
 from tidegate.sdk.row_shape import RowShapes, TypeConflictError
 from tidegate.sdk.source import SourceContext, SourceTask
 
-_WAIT_SECONDS = 0.5
+_FIRST_WAIT_SECONDS = 0.01
+_LONGEST_WAIT_SECONDS = 0.5
+"""A file that just grew will soon grow again: it is looked at often at first, and ever less while nothing comes."""
 
 Line = tuple[bytes, int]
 """A line and the position after it."""
@@ -26,6 +28,7 @@ class FileSourceTask(SourceTask):
     """Reads whole lines from its position on, and waits for more."""
 
     _reader: LineReader | None = None
+    _wait_seconds = _FIRST_WAIT_SECONDS
 
     def start(self, config: Config, context: SourceContext) -> None:
         self._context = context
@@ -50,8 +53,10 @@ class FileSourceTask(SourceTask):
         assert self._reader is not None
         lines = self._reader.read(self._batch_size)
         if not lines:
-            self._context.stopping.wait(_WAIT_SECONDS)
+            self._context.stopping.wait(self._wait_seconds)
+            self._wait_seconds = min(2 * self._wait_seconds, _LONGEST_WAIT_SECONDS)
             return ()
+        self._wait_seconds = _FIRST_WAIT_SECONDS
         if not self._json:
             return list(self._text_batches(lines))
         whole = self._json_batch(lines)
