@@ -24,6 +24,8 @@ CASES = (
     "pg-source",
     "parquet-sink",
     "json-parquet-sink",
+    "iceberg-sink",
+    "jdbc-sink",
     "scaling",
     "latency",
     "start-time",

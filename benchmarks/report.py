@@ -19,6 +19,8 @@ _CASES = {
     "pg-source": "PostgreSQL to Kafka",
     "parquet-sink": "Kafka Avro to Parquet on S3",
     "json-parquet-sink": "Kafka JSON to Parquet on S3",
+    "iceberg-sink": "Kafka Avro to an Iceberg table",
+    "jdbc-sink": "Kafka Avro to PostgreSQL",
     "scaling": "1, 2 and 4 tasks",
     "latency": "Latency",
     "start-time": "Start of a task",

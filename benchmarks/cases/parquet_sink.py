@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks.data.iceberg_catalog import NAMESPACE, SIGNING_NAME, WAREHOUSE, IcebergCatalog
+from benchmarks.cases.iceberg_sink import connect_side
 from benchmarks.data.tables import table
 from benchmarks.data.topics import PARTITIONS, Topics
 from benchmarks.errors import BenchmarkError
@@ -27,7 +27,6 @@ _AVRO = "rows-avro"
 _JSON = "rows-json"
 _FILES_PER_PARTITION = 5
 _CHUNK = 1_000
-_COMMIT_MS = 5_000
 
 
 def run(settings: Settings) -> list[Comparison]:
@@ -69,10 +68,7 @@ def _run(settings: Settings, case: str, wire: str, data: str, tasks: int) -> Com
         if wants_connect:
             sides.append(_file_stream(exits.enter_context(KafkaConnect(stage)), stage, rows, size, tasks))
         if wants_iceberg:
-            # The sink answers its commit coordinator only when Connect calls it, which an idle topic delays by this.
-            flush = {"offset.flush.interval.ms": "1000"}
-            iceberg = exits.enter_context(KafkaConnect(stage, name="iceberg", plugins=["iceberg"], settings=flush))
-            sides.append(_iceberg(iceberg, stage, rows, tasks))
+            sides.append(connect_side(exits, stage, _JSON, rows, tasks))
         title = f"{rows:,} rows of {data} from Kafka, {PARTITIONS} partitions, {tasks} task(s)"
         comparison = compare(case, title, sides, settings.repeats, stage.groups())
         if settings.profile and settings.wants("tidegate"):
@@ -129,53 +125,6 @@ def _file_stream(system: KafkaConnect, stage: Stage, rows: int, size: int, tasks
         )
 
     return Side(system, "FileStreamSink, StringConverter: JSON text as it is, appended to a local file", prepare)
-
-
-def _iceberg(system: KafkaConnect, stage: Stage, rows: int, tasks: int) -> Side:
-    s3 = stage.stack.seaweedfs
-    catalog = IcebergCatalog(s3)
-    catalog.make_namespace()
-    topics = Topics(stage.bootstrap_servers)
-    keys: Config = {
-        "s3.access-key-id": s3.access_key,
-        "s3.secret-access-key": s3.secret_key,
-        "rest.access-key-id": s3.access_key,
-        "rest.secret-access-key": s3.secret_key,
-    }
-    options: Config = {
-        "type": "rest",
-        "uri": s3.iceberg_url,
-        "warehouse": WAREHOUSE,
-        "rest.sigv4-enabled": "true",
-        "rest.signing-name": SIGNING_NAME,
-        "rest.signing-region": s3.region,
-        "client.region": s3.region,
-        "io-impl": "org.apache.iceberg.aws.s3.S3FileIO",
-        "s3.endpoint": s3.endpoint_url,
-        "s3.path-style-access": "true",
-        **keys,
-    }
-
-    def prepare(number: int) -> Transfer:
-        name = f"rows_{number}"
-        control = f"control-iceberg-{number}"
-        topics.make(control, 1)
-        config: Config = {
-            "connector.class": "org.apache.iceberg.connect.IcebergSinkConnector",
-            "tasks.max": tasks,
-            "topics": _JSON,
-            "value.converter": "org.apache.kafka.connect.json.JsonConverter",
-            "value.converter.schemas.enable": "false",
-            "iceberg.tables": f"{NAMESPACE}.{name}",
-            "iceberg.tables.auto-create-enabled": "true",
-            "iceberg.tables.auto-create-props.write.parquet.compression-codec": "zstd",
-            "iceberg.control.topic": control,
-            "iceberg.control.commit.interval-ms": _COMMIT_MS,
-            **{f"iceberg.catalog.{key}": value for key, value in options.items()},
-        }
-        return Transfer({f"iceberg-{number}": config}, rows, lambda: catalog.rows(name), lambda: catalog.rows(name))
-
-    return Side(system, f"Iceberg sink, JSON to Parquet with zstd, a commit every {_COMMIT_MS // 1000} s", prepare)
 
 
 def _count_lines(path: Path, size: int, rows: int) -> int:

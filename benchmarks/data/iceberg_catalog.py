@@ -38,8 +38,9 @@ class IcebergCatalog:
         self._call("POST", f"{self._prefix}/namespaces", json={"namespace": [NAMESPACE], "properties": {}}, fine=(409,))
 
     def rows(self, table: str) -> int:
-        """Rows of the current snapshot; 0 without one."""
-        metadata = self._call("GET", f"{self._prefix}/namespaces/{NAMESPACE}/tables/{table}")["metadata"]
+        """Rows of the current snapshot; 0 without one, also where there is no table yet."""
+        found = self._call("GET", f"{self._prefix}/namespaces/{NAMESPACE}/tables/{table}", fine=(404,))
+        metadata = found.get("metadata", {})
         current = metadata.get("current-snapshot-id")
         for snapshot in metadata.get("snapshots", ()):
             if snapshot["snapshot-id"] == current:

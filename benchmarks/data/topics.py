@@ -20,6 +20,7 @@ from confluent_kafka.cimpl import NewTopic
 from benchmarks.data.json_lines import json_lines
 from benchmarks.errors import BenchmarkError
 from tidegate.converters.avro import AvroConverter
+from tidegate.converters.json import JsonConverter
 from tidegate.registry_client import RegistryClient
 
 PARTITIONS = 4
@@ -127,6 +128,16 @@ class Topics:
     def fill_json(self, topic: str, rows: pa.Table) -> int:
         """Produce rows as JSON objects; returns their bytes."""
         return self.fill(topic, json_lines(rows))
+
+    def fill_json_with_schema(self, topic: str, rows: pa.Table) -> int:
+        """Produce rows as JSON objects that hold schema and payload; returns their bytes."""
+        converter = JsonConverter()
+        converter.configure({"schemas.enable": "true"}, is_key=False, registry=None)
+        field = pa.field("value", pa.struct(list(rows.schema)), nullable=False)
+        batches = rows.to_batches(max_chunksize=50_000)
+        return self.fill(
+            topic, (converter.encode(topic, batch.to_struct_array(), field).data.to_pylist() for batch in batches)
+        )
 
     def fill_avro(self, topic: str, rows: pa.Table, registry_urls: Sequence[str]) -> int:
         """Produce rows as Avro with a registered schema; returns their bytes.

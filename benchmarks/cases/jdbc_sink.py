@@ -1,0 +1,122 @@
+"""Kafka to a table in PostgreSQL, beside Debezium's JDBC sink."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import psycopg
+from psycopg import sql
+
+from benchmarks.data.tables import table
+from benchmarks.data.topics import PARTITIONS, Topics
+from benchmarks.profile import profile_task
+from benchmarks.result import Comparison
+from benchmarks.settings import Settings
+from benchmarks.stage import Stage
+from benchmarks.systems.connectors import Config
+from benchmarks.systems.kafka_connect import KafkaConnect
+from benchmarks.systems.tidegate import Tidegate
+from benchmarks.transfer import Side, Transfer, compare, move
+
+NAME = "jdbc-sink"
+ROWS = 300_000
+DATA = ("orders",)
+
+_AVRO = "rows-avro"
+_JSON = "rows-json-schema"
+
+
+def run(settings: Settings) -> list[Comparison]:
+    """A comparison for each data set and number of tasks."""
+    every = settings.data or DATA
+    return [_run(settings, data, tasks) for data in every for tasks in settings.tasks or (1,)]
+
+
+def _run(settings: Settings, data: str, tasks: int) -> Comparison:
+    rows = settings.rows or ROWS
+    with ExitStack() as exits:
+        stage = exits.enter_context(Stage(["postgres"]))
+        topics = Topics(stage.bootstrap_servers)
+        sides = []
+        if settings.wants("tidegate"):
+            tidegate = exits.enter_context(Tidegate(stage))
+            topics.make(_AVRO)
+            topics.fill_avro(_AVRO, table(data, rows), [tidegate.registry.addresses["grpc"]])
+            sides.append(_tidegate(tidegate, stage, rows, tasks))
+        if settings.wants("debezium"):
+            topics.make(_JSON)
+            topics.fill_json_with_schema(_JSON, table(data, rows))
+            connect = exits.enter_context(KafkaConnect(stage, name="debezium", plugins=["debezium-jdbc"]))
+            sides.append(_debezium(connect, stage, rows, tasks))
+        title = f"{rows:,} rows of {data} from Kafka to PostgreSQL, {PARTITIONS} partitions, {tasks} task(s)"
+        comparison = compare(NAME, title, sides, settings.repeats, stage.groups())
+        if settings.profile and settings.wants("tidegate"):
+            with profile_task(tidegate, comparison.facts):
+                move(sides[0], settings.repeats + 1, stage.groups())
+        return comparison
+
+
+def _tidegate(system: Tidegate, stage: Stage, rows: int, tasks: int) -> Side:
+    def prepare(number: int) -> Transfer:
+        config: Config = {
+            "connector.class": "jdbc-sink",
+            "topics": _AVRO,
+            "value.converter": "avro",
+            "connection.url": "${env:DATABASE_URL}",
+            "connection.user": "${env:DATABASE_USER}",
+            "connection.password": "${env:DATABASE_PASSWORD}",
+            "insert.mode": "insert",
+            "auto.create": "true",
+            "batch.size": 10_000,
+        }
+        return _transfer(stage, f"tidegate_{number}", "table.name.format", config, rows, tasks)
+
+    return Side(system, "jdbc-sink, Avro, COPY, offsets in the transaction: exactly once", prepare)
+
+
+def _debezium(system: KafkaConnect, stage: Stage, rows: int, tasks: int) -> Side:
+    postgres = stage.stack.postgres
+    database = stage.database_url.rpartition("/")[2]
+
+    def prepare(number: int) -> Transfer:
+        config: Config = {
+            "connector.class": "io.debezium.connector.jdbc.JdbcSinkConnector",
+            "topics": _JSON,
+            "value.converter": "org.apache.kafka.connect.json.JsonConverter",
+            "value.converter.schemas.enable": "true",
+            "connection.url": f"jdbc:postgresql://{postgres.host}:{postgres.port('postgres')}/{database}",
+            "connection.username": postgres.user,
+            "connection.password": postgres.password,
+            "insert.mode": "insert",
+            "primary.key.mode": "none",
+            "schema.evolution": "basic",
+            "batch.size": 10_000,
+            "consumer.override.max.poll.records": 10_000,
+        }
+        return _transfer(stage, f"debezium_{number}", "collection.name.format", config, rows, tasks)
+
+    return Side(system, "Debezium's JDBC sink, JSON with schemas, batched INSERT: at least once", prepare)
+
+
+def _transfer(stage: Stage, name: str, table_key: str, config: Config, rows: int, tasks: int) -> Transfer:
+    whole: Config = {**config, "tasks.max": tasks, table_key: name}
+    return Transfer(
+        {name: whole},
+        rows,
+        lambda: _rows(stage.database_url, name),
+        lambda: _rows(stage.database_url, name),
+        lambda: _drop(stage.database_url, name),
+    )
+
+
+def _rows(database_url: str, name: str) -> int:
+    with psycopg.connect(database_url, autocommit=True, connect_timeout=10) as connection:
+        if connection.execute("SELECT to_regclass(%s)", (name,)).fetchone() == (None,):
+            return 0
+        found = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(name))).fetchone()
+        return int(found[0]) if found else 0
+
+
+def _drop(database_url: str, name: str) -> None:
+    with psycopg.connect(database_url, autocommit=True, connect_timeout=10) as connection:
+        connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier(name)))
