@@ -30,13 +30,17 @@ class SearchIndex:
         return answer.json()
 
     def hits(self, index: str) -> list[dict[str, Any]]:
-        """All documents of an index with their ids and versions; at most 10,000."""
+        """All documents of an index with their ids and versions."""
         if self._http.head(f"/{index}").status_code == 404:
             return []
         self.call("POST", f"/{index}/_refresh")
-        found = self.call("POST", f"/{index}/_search", {"size": 10_000, "version": True, "query": {"match_all": {}}})
-        hits: list[dict[str, Any]] = found["hits"]["hits"]
-        return hits
+        page = self.call("POST", f"/{index}/_search?scroll=1m", {"size": 5_000, "version": True, "sort": ["_doc"]})
+        found: list[dict[str, Any]] = []
+        while page["hits"]["hits"]:
+            found += page["hits"]["hits"]
+            page = self.call("POST", "/_search/scroll", {"scroll": "1m", "scroll_id": page["_scroll_id"]})
+        self.call("DELETE", "/_search/scroll", {"scroll_id": page["_scroll_id"]})
+        return found
 
     def documents(self, index: str) -> dict[str, Any]:
         """Id to document."""

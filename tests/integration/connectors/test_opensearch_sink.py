@@ -189,17 +189,24 @@ def test_a_node_that_stays_too_busy_ends_the_task_for_a_while(gateway: SearchGat
     assert gateway.reject == 997
 
 
-def test_a_real_node_pushes_back(state_dir: Path, topic: str) -> None:
+def test_a_real_node_pushes_back_and_keeps_what_it_took_through_a_kill(state_dir: Path, topic: str) -> None:
     limits = {"indexing_pressure.memory.limit": "60kb"}
     with OpenSearch(state_dir, name="opensearch-small", settings=limits) as small:
-        run = start(small.url, topic, batch_size="100", retry_backoff_ms="20", max_in_flight_requests="8")
+        sinks = harness(small.url, batch_size="100", retry_backoff_ms="20", max_in_flight_requests="8")
+        run = sinks.start(TopicPartition(topic, 0))
         run.put(changes(topic, *((f"k{number}", "x" * 200) for number in range(2000))))
         node = SearchIndex(small.url)
         assert node.count(topic) == 2000
         pressure = next(iter(node.call("GET", "/_nodes/stats/indexing_pressure")["nodes"].values()))
-        node.close()
         rejections = pressure["indexing_pressure"]["memory"]["total"]
         assert rejections["coordinating_rejections"] + rejections["primary_rejections"] > 0
+        small.kill9()
+        with pytest.raises(RetriableError):
+            run.put(changes(topic, ("late", "x"), first_offset=2000))
+        small.start()
+        sinks.start(TopicPartition(topic, 0)).put(changes(topic, ("late", "x"), first_offset=2000))
+        assert node.count(topic) == 2001
+        node.close()
 
 
 def test_a_dead_node_is_passed_over(node: SearchIndex, opensearch: OpenSearch, topic: str) -> None:
@@ -377,6 +384,7 @@ def test_an_alias_may_stand_for_the_topic(node: SearchIndex, opensearch: OpenSea
 
 def test_a_data_stream_takes_each_record_once(node: SearchIndex, opensearch: OpenSearch, topic: str) -> None:
     keys = {
+        "data_stream_type": "LOGS",
         "data_stream_dataset": "${topic}",
         "data_stream_timestamp_field": "at",
         "behavior_on_null_values": "ignore",

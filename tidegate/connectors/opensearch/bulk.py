@@ -84,7 +84,7 @@ class BulkWriter:
         while True:
             again: list[int] = []
             why = ""
-            for sent, outcomes in self._answers(lines, rows):
+            for sent, outcomes in self._answers(lines, rows, give_up):
                 for row, found in zip(sent.tolist(), outcomes, strict=True):
                     match found.result:
                         case Result.SUPERSEDED:
@@ -109,7 +109,7 @@ class BulkWriter:
                 raise RetriableError(f"{len(rows)} records were not taken: {why}.")
             log.warning("bulk_retried", records=len(rows), at_once=self._at_once, reason=why)
 
-    def _answers(self, lines: pa.Array, rows: Rows) -> Iterator[tuple[Rows, Sequence[Outcome]]]:
+    def _answers(self, lines: pa.Array, rows: Rows, give_up: float) -> Iterator[tuple[Rows, Sequence[Outcome]]]:
         """Each request with what became of its records; fewer at a time while the node is too busy for some."""
         pending: deque[tuple[Rows, Future[Sequence[Outcome]]]] = deque()
         requests = self._requests(lines, rows)
@@ -117,7 +117,7 @@ class BulkWriter:
         try:
             while request is not None or pending:
                 if request is not None and len(pending) < self._at_once:
-                    pending.append((request, self._threads.submit(self._send, lines, request)))
+                    pending.append((request, self._threads.submit(self._send, lines, request, give_up)))
                     request = next(requests, None)
                     continue
                 sent, answer = pending.popleft()
@@ -135,8 +135,11 @@ class BulkWriter:
             for start in range(0, len(part), self._most_rows):
                 yield part[start : start + self._most_rows]
 
-    def _send(self, lines: pa.Array, rows: Rows) -> Sequence[Outcome]:
+    def _send(self, lines: pa.Array, rows: Rows, give_up: float) -> Sequence[Outcome]:
         """One request; by halves where the node refuses it as a whole for what is in it."""
+        if self._stopping.is_set() or time.monotonic() > give_up:
+            why = "the task has to stop" if self._stopping.is_set() else "flush.timeout.ms has passed"
+            return [Outcome(Result.AGAIN, reason=why)] * len(rows)
         try:
             answer = self._client.bulk(joined(lines, rows))
         except RetriableError as error:
@@ -147,7 +150,7 @@ class BulkWriter:
             return [outcome(item) for item in answer.body["items"]]
         if len(rows) > 1:
             first, second = np.array_split(rows, 2)
-            return [*self._send(lines, first), *self._send(lines, second)]
+            return [*self._send(lines, first, give_up), *self._send(lines, second, give_up)]
         size = f" ({len(joined(lines, rows))} bytes are too large for the node)" if answer.status == _TOO_LARGE else ""
         result = Result.FATAL if answer.status == 404 else Result.MALFORMED
         return [Outcome(result, reason=answer.reason + size)]

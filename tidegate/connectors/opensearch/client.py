@@ -21,7 +21,6 @@ _BULK = "/_bulk?filter_path=errors,items.*.status,items.*.error"
 _NDJSON = "application/x-ndjson"
 _JSON = "application/json"
 _GZIP_LEVEL = 1
-_ZERO_BYTES = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,11 @@ class Client:
         self._http = httpx.Client(
             auth=(user, password) if user and password else None,
             timeout=httpx.Timeout(read, connect=connect),
-            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections),
+            limits=httpx.Limits(
+                max_connections=connections,
+                max_keepalive_connections=connections,
+                keepalive_expiry=config["max.connection.idle.time.ms"] / 1000,
+            ),
             verify=tls_context(config),
             proxy=_proxy(config),
             trust_env=False,
@@ -97,7 +100,7 @@ class Client:
             RetriableError: see :meth:`bulk`.
             FatalError: see :meth:`bulk`.
         """
-        return self._send(method, path, _ZERO_BYTES if body is None else orjson.dumps(body), _JSON)
+        return self._send(method, path, b"" if body is None else orjson.dumps(body), _JSON)
 
     def _send(self, method: str, path: str, content: bytes, kind: str) -> Answer:
         headers = {"Content-Type": kind} if content else {}

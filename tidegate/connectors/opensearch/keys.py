@@ -12,6 +12,7 @@ from tidegate.connectors.opensearch.options import (
     FAIL,
     IGNORE,
     INSERT,
+    NONE,
     POSITION,
     RECORD_KEY,
     UPSERT,
@@ -74,6 +75,15 @@ CONFIG = (
         Importance.LOW,
         "Deadline for an answer, in milliseconds. A request that has none is sent again, which harms nothing where "
         "documents have ids.",
+        validator=at_least(1),
+        group=_CONNECTION,
+    )
+    .define(
+        "max.connection.idle.time.ms",
+        Type.INT,
+        60_000,
+        Importance.LOW,
+        "How long a connection without requests is kept, in milliseconds.",
         validator=at_least(1),
         group=_CONNECTION,
     )
@@ -288,19 +298,19 @@ CONFIG = (
         Type.STRING,
         "",
         Importance.MEDIUM,
-        "If given, records go to the data stream {data.stream.type}-{this}-{data.stream.namespace}. May hold ${topic}. "
-        "An index template is made where none matches.",
+        "Middle part of the data stream's name, {data.stream.type}-{data.stream.dataset}-{data.stream.namespace}. May "
+        "hold ${topic}.",
         group=_STREAMS,
     )
     .define(
         "data.stream.type",
         Type.STRING,
-        "logs",
+        NONE,
         Importance.LOW,
-        "First part of the data stream's name.",
-        validator=one_of("logs", "metrics", "traces"),
+        "First part of the data stream's name, such as logs or metrics. With it and data.stream.dataset records go "
+        "to a data stream instead of an index; an index template is made where none matches. none for no data stream.",
         group=_STREAMS,
-        recommended=("logs", "metrics", "traces"),
+        recommended=(NONE, "logs", "metrics"),
     )
     .define(
         "data.stream.namespace",

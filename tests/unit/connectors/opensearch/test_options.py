@@ -6,6 +6,8 @@ from tidegate.connectors.opensearch import OpenSearchSinkConnector
 from tidegate.connectors.opensearch.options import problems
 from tidegate.errors import ConfigError
 
+STREAM = {"data_stream_type": "logs", "data_stream_dataset": "${topic}"}
+
 
 def keys_at_fault(**keys: str) -> set[str]:
     config = {"connection.url": "http://localhost:9200", **{key.replace("_", "."): text for key, text in keys.items()}}
@@ -28,10 +30,13 @@ def keys_at_fault(**keys: str) -> set[str]:
         ({"index_name_format": "${topic}-${time}"}, "index.name.format"),
         ({"index_timestamp_format": "yyyy-'"}, "index.timestamp.format"),
         ({"topic_index_map": "orders"}, "topic.index.map"),
-        ({"data_stream_namespace": "x"}, "data.stream.namespace"),
-        ({"data_stream_dataset": "A-b"}, "data.stream.dataset"),
-        ({"data_stream_dataset": "${topic}", "write_method": "upsert"}, "write.method"),
-        ({"data_stream_dataset": "${topic}", "behavior_on_null_values": "delete"}, "behavior.on.null.values"),
+        ({"elastic_security_protocol": "SSL"}, "connection.url"),
+        ({"data_stream_type": "logs"}, "data.stream.dataset"),
+        ({"data_stream_dataset": "x"}, "data.stream.type"),
+        ({**STREAM, "data_stream_dataset": "A-b"}, "data.stream.dataset"),
+        ({**STREAM, "write_method": "upsert"}, "write.method"),
+        ({**STREAM, "behavior_on_null_values": "delete"}, "behavior.on.null.values"),
+        ({**STREAM, "index_name_format": "x"}, "index.name.format"),
     ],
 )
 def test_what_is_wrong_is_told_by_key(keys: dict[str, str], fault: str) -> None:
@@ -40,5 +45,5 @@ def test_what_is_wrong_is_told_by_key(keys: dict[str, str], fault: str) -> None:
 
 def test_sound_configurations() -> None:
     assert not keys_at_fault(connection_url="https://a:9200,https://b:9200")
-    assert not keys_at_fault(data_stream_dataset="${topic}", data_stream_type="metrics")
+    assert not keys_at_fault(data_stream_dataset="${topic}", data_stream_type="METRICS")
     assert not keys_at_fault(index_name_format="${topic}-${timestamp}", key_ignore="true")
