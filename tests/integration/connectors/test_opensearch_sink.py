@@ -126,7 +126,12 @@ LEFT = {"a": {"name": "3"}, "c": {"name": "1"}}
 def test_whichever_request_a_task_dies_at_its_successor_ends_where_it_should(
     node: SearchIndex, gateway: SearchGateway
 ) -> None:
-    keys = {"batch_size": "1", "max_in_flight_requests": "1", "max_retries": "0", "behavior_on_null_values": "delete"}
+    keys: dict[str, Any] = {
+        "batch_size": "1",
+        "max_in_flight_requests": "1",
+        "max_retries": "0",
+        "behavior_on_null_values": "delete",
+    }
     for lost in range(len(STEPS)):
         topic = fresh_topic()
         sinks = harness(gateway.url, **keys)
@@ -142,7 +147,7 @@ def test_whichever_request_a_task_dies_at_its_successor_ends_where_it_should(
 def test_whichever_request_of_a_zombie_comes_late_it_changes_nothing(
     node: SearchIndex, gateway: SearchGateway, opensearch: OpenSearch
 ) -> None:
-    keys = {"batch_size": "1", "max_in_flight_requests": "1", "behavior_on_null_values": "delete"}
+    keys: dict[str, Any] = {"batch_size": "1", "max_in_flight_requests": "1", "behavior_on_null_values": "delete"}
     for late in range(len(STEPS)):
         topic = fresh_topic()
         zombie = start(gateway.url, topic, **keys)
@@ -383,7 +388,7 @@ def test_an_alias_may_stand_for_the_topic(node: SearchIndex, opensearch: OpenSea
 
 
 def test_a_data_stream_takes_each_record_once(node: SearchIndex, opensearch: OpenSearch, topic: str) -> None:
-    keys = {
+    keys: dict[str, Any] = {
         "data_stream_type": "LOGS",
         "data_stream_dataset": "${topic}",
         "data_stream_timestamp_field": "at",
@@ -419,9 +424,13 @@ def test_tls_with_an_authority_of_ones_own(
     certificate = self_signed(tmp_path, "localhost")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate.chain, certificate.key)
-    trusting = {"elastic_security_protocol": "SSL", "connection_username": "u", "connection_password": "p"}
+    trusting: dict[str, Any] = {
+        "elastic_security_protocol": "SSL",
+        "connection_username": "u",
+        "connection_password": "p",
+    }
     with search_gateway(opensearch.url, tls=context) as gateway:
-        for keys in (
+        stores: list[dict[str, Any]] = [
             {"elastic_https_ssl_truststore_location": str(certificate.chain)},
             {
                 "elastic_https_ssl_truststore_location": str(certificate.pkcs12),
@@ -429,7 +438,8 @@ def test_tls_with_an_authority_of_ones_own(
                 "elastic_https_ssl_keystore_location": str(certificate.pkcs12),
                 "elastic_https_ssl_keystore_password": certificate.password,
             },
-        ):
+        ]
+        for keys in stores:
             run = start(gateway.url, topic, **trusting, **keys)
             run.put(changes(topic, ("a", "1")))
             run.task.stop()
@@ -437,6 +447,6 @@ def test_tls_with_an_authority_of_ones_own(
         assert gateway.headers[-1]["Authorization"] == "Basic dTpw"
         with pytest.raises(RetriableError, match="CERTIFICATE_VERIFY_FAILED"):
             start(gateway.url, topic)
-    unreadable = {"elastic_https_ssl_truststore_location": str(tmp_path / "none")}
+    unreadable: dict[str, Any] = {"elastic_https_ssl_truststore_location": str(tmp_path / "none")}
     with pytest.raises(ConfigError, match="can not be read"):
         start(gateway.url, topic, **trusting, **unreadable)

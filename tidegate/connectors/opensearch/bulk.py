@@ -24,6 +24,7 @@ log = get_logger(__name__)
 
 _MOST_PAUSE = 10.0
 _LIMITLESS = 64 * 1024 * 1024
+_NO_SUCH_API = 404
 _TOO_LARGE = 413
 
 
@@ -103,7 +104,7 @@ class BulkWriter:
                 return Written(malformed, superseded)
             fruitless = fruitless + 1 if len(again) == len(rows) else 0
             rows = np.array(again, dtype=np.int64)
-            pause = min(self._backoff * 2**fruitless, _MOST_PAUSE) * random.uniform(0.5, 1.0)  # noqa: S311
+            pause = min(self._backoff * 2 ** max(0, fruitless - 1), _MOST_PAUSE) * random.uniform(0.5, 1.0)  # noqa: S311
             late = time.monotonic() + pause > give_up
             if fruitless > self._retries or late or self._stopping.wait(pause):
                 raise RetriableError(f"{len(rows)} records were not taken: {why}.")
@@ -137,9 +138,8 @@ class BulkWriter:
 
     def _send(self, lines: pa.Array, rows: Rows, give_up: float) -> Sequence[Outcome]:
         """One request; by halves where the node refuses it as a whole for what is in it."""
-        if self._stopping.is_set() or time.monotonic() > give_up:
-            why = "the task has to stop" if self._stopping.is_set() else "flush.timeout.ms has passed"
-            return [Outcome(Result.AGAIN, reason=why)] * len(rows)
+        if time.monotonic() > give_up:
+            return [Outcome(Result.AGAIN, reason="flush.timeout.ms has passed")] * len(rows)
         try:
             answer = self._client.bulk(joined(lines, rows))
         except RetriableError as error:
@@ -148,12 +148,13 @@ class BulkWriter:
             if not answer.body["errors"]:
                 return [DONE] * len(rows)
             return [outcome(item) for item in answer.body["items"]]
+        if answer.status == _NO_SUCH_API:
+            return [Outcome(Result.FATAL, reason=answer.reason)] * len(rows)
         if len(rows) > 1:
             first, second = np.array_split(rows, 2)
             return [*self._send(lines, first, give_up), *self._send(lines, second, give_up)]
         size = f" ({len(joined(lines, rows))} bytes are too large for the node)" if answer.status == _TOO_LARGE else ""
-        result = Result.FATAL if answer.status == 404 else Result.MALFORMED
-        return [Outcome(result, reason=answer.reason + size)]
+        return [Outcome(Result.MALFORMED, reason=answer.reason + size)]
 
 
 def _sentence(found: Outcome) -> str:

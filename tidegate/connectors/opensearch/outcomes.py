@@ -14,7 +14,7 @@ _DENIED = frozenset({401, 403})
 
 _NOT_OF_THE_RECORD = ("index_closed_exception", "invalid_index_name_exception", "invalid_alias_name_exception")
 _PASSING = ("index_not_found_exception", "cluster_block_exception", "shard_not_found_exception", "no_shard_available")
-_NOT_OF_THE_RECORD_REASONS = ("no write index is defined", "only write ops with an op_type of create are allowed")
+_WRONG_TARGET = ("no write index is defined", "only write ops with an op_type of create are allowed")
 
 
 class Result(Enum):
@@ -69,15 +69,15 @@ def outcome(item: Mapping[str, Any]) -> Outcome:
         result = Result.AGAIN if action == "update" else Result.SUPERSEDED
     elif status in _AWAY or error.startswith(_PASSING):
         result = Result.AGAIN
-    elif status in _DENIED or error in _NOT_OF_THE_RECORD or _at_fault(reason):
+    elif status in _DENIED or error in _NOT_OF_THE_RECORD or _is_wrong_target(reason):
         result = Result.FATAL
     else:
         result = Result.MALFORMED
     return Outcome(result, error, reason)
 
 
-def _at_fault(reason: str) -> bool:
-    return any(text in reason for text in _NOT_OF_THE_RECORD_REASONS)
+def _is_wrong_target(reason: str) -> bool:
+    return any(text in reason for text in _WRONG_TARGET)
 
 
 def words(body: Any) -> str:
