@@ -16,6 +16,7 @@ from tidegate.devstack import (
     ApacheKafka,
     Etcd,
     MariaDB,
+    OpenSearch,
     Postgres,
     SeaweedFS,
     Tansu,
@@ -86,6 +87,17 @@ def apache_kafka(state_dir: Path, pytestconfig: pytest.Config) -> Iterator[Apach
     """A shared Apache Kafka; without Java or Maven the test is skipped, loudly, or fails where CI=true."""
     component = ApacheKafka(state_dir)
     start_or_skip(component.start, pytestconfig)
+    try:
+        yield component
+    finally:
+        component.stop()
+
+
+@pytest.fixture(scope="session")
+def opensearch(state_dir: Path, pytestconfig: pytest.Config) -> Iterator[OpenSearch]:
+    """A shared OpenSearch: use indices of your own in it; without Java or Maven the test is skipped, loudly."""
+    component = OpenSearch(state_dir)
+    start_or_skip(component.start, pytestconfig, what="NOT TESTED ON OPENSEARCH")
     try:
         yield component
     finally:

@@ -7,6 +7,7 @@ from tidegate.devstack.component import Component
 from tidegate.devstack.errors import ComponentMissingError, ComponentStartError, StateDirInUseError
 from tidegate.devstack.etcd import Etcd
 from tidegate.devstack.mariadb import MariaDB
+from tidegate.devstack.opensearch import OpenSearch
 from tidegate.devstack.postgres import Postgres
 from tidegate.devstack.process import OwnedProcess
 from tidegate.devstack.reaping import reap_leftovers
@@ -22,6 +23,7 @@ __all__ = [
     "EmbeddedStack",
     "Etcd",
     "MariaDB",
+    "OpenSearch",
     "OwnedProcess",
     "Postgres",
     "SeaweedFS",

@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-Rows = npt.NDArray[np.int64]
-"""Indexes of records, ascending."""
+from tidegate.records.lines import Rows
+
+__all__ = ["Collapsed", "Rows", "collapse", "key_numbers", "others_of_their_keys"]
 
 
 @dataclass(frozen=True, slots=True)

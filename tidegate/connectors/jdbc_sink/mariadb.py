@@ -14,12 +14,12 @@ from tidegate.connectors.jdbc_sink.dialect import Dialect, RowWriter
 from tidegate.connectors.jdbc_sink.fit import text_of
 from tidegate.connectors.jdbc_sink.gate import Bound
 from tidegate.connectors.jdbc_sink.isolation import RefusedError
-from tidegate.connectors.jdbc_sink.lines import joined, parts, row_lines
 from tidegate.connectors.jdbc_sink.options import INSERT, UPDATE, UPSERT
 from tidegate.connectors.jdbc_sink.refusal import Rule, refusal
 from tidegate.connectors.jdbc_sink.session import Session
 from tidegate.connectors.jdbc_sink.table_id import TableId
 from tidegate.errors import FatalError
+from tidegate.records.lines import joined, parts, row_lines
 
 _PACKET = "tidegate_packet"
 _STAGE = "tidegate_stage"

@@ -15,11 +15,11 @@ from tidegate.connectors.jdbc_sink.collapse import Rows
 from tidegate.connectors.jdbc_sink.dialect import Dialect, RowWriter
 from tidegate.connectors.jdbc_sink.fit import text_of
 from tidegate.connectors.jdbc_sink.gate import Bound
-from tidegate.connectors.jdbc_sink.lines import joined, row_lines
 from tidegate.connectors.jdbc_sink.options import INSERT, UPDATE
 from tidegate.connectors.jdbc_sink.refusal import Rule, refusal
 from tidegate.connectors.jdbc_sink.session import Session
 from tidegate.connectors.jdbc_sink.table_id import TableId
+from tidegate.records.lines import joined, row_lines
 
 _STAGES = "tidegate_stages"
 _COPY_COLUMN = re.compile(r", column (.+?)(?:: |$)")

@@ -18,11 +18,11 @@ from tidegate.connectors.jdbc_sink.collapse import Rows, collapse, key_numbers
 from tidegate.connectors.jdbc_sink.fit import UnfitError, fit
 from tidegate.connectors.jdbc_sink.gate import judge
 from tidegate.connectors.jdbc_sink.isolation import RefusedError, isolate
-from tidegate.connectors.jdbc_sink.lines import joined, parts, row_lines
 from tidegate.connectors.jdbc_sink.options import Options, problems
 from tidegate.connectors.jdbc_sink.record_columns import RecordsRefusedError, record_columns
 from tidegate.connectors.jdbc_sink.table import Column, Kind, Table
 from tidegate.connectors.jdbc_sink.table_id import TableId
+from tidegate.records.lines import joined, parts, row_lines
 
 ID = pa.field("id", pa.int64(), nullable=False)
 NAME = pa.field("name", pa.string())

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tidegate.connectors.jdbc_sink.collapse import Rows
+Rows = npt.NDArray[np.int64]
+"""Indexes of records, ascending."""
 
 
 def row_lines(columns: Sequence[pa.Array], *, begin: str, between: str, end: str, null: str) -> pa.Array:
