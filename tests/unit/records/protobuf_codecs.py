@@ -27,7 +27,7 @@ def encode(descriptor: Descriptor, field: pa.Field, column: pa.Array, prefix: by
     kind: Any = message_class(descriptor)
 
     def written(encoded: EncodedColumn) -> list[Any]:
-        data = encoded.data.to_pylist()
+        data: list[Any] = encoded.data.to_pylist()
         if not has_maps(descriptor):
             return data
         assert all(one is None or one.startswith(prefix) for one in data)

@@ -7,7 +7,7 @@ from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, timestamp_pb2, wrappers_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
-from google.type import date_pb2, timeofday_pb2
+from google.type import date_pb2, timeofday_pb2  # type: ignore[import-untyped]
 from hypothesis import strategies as st
 
 from tidegate.records.protobuf.schema_file import message_class
@@ -211,8 +211,9 @@ def _put(message: Any, field: FieldDescriptor, value: Any) -> None:
 
 
 def _values(field: FieldDescriptor) -> st.SearchStrategy[Any]:
-    if field.message_type is not None:
-        return st.deferred(lambda: _filled(field.message_type))
+    message = field.message_type
+    if message is not None:
+        return st.deferred(lambda: _filled(message))
     if field.enum_type is not None:
         numbers = [one.number for one in field.enum_type.values]
         return st.sampled_from(numbers if field.enum_type.is_closed else [*numbers, 99])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import sys
 import threading
+import time
 import uuid
 from typing import Any
 
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 
 from tests.unit.records.protobuf_codecs import CODECS, decode, encode, runs
 from tests.unit.records.protobuf_schemas import descriptors, messages
+from tidegate import native
 from tidegate.records.codec import SchemaMismatchError
 from tidegate.records.native_plan import NoPlanError
 from tidegate.records.protobuf.reading_plan import reading_plan
@@ -289,21 +292,29 @@ def test_the_common_types_have_a_plan() -> None:
 
 @pytest.mark.skipif("native" not in CODECS, reason="the native extension is not built")
 def test_other_threads_run_while_messages_are_read_natively() -> None:
-    data = pa.array([bytes.fromhex("0805")] * 300_000, pa.binary())
-    decoder = CODECS["native"].decoder(PROTO3)
-    done, beats = threading.Event(), 0
+    assert native.extension is not None
+    decoder = native.extension.ProtobufDecoder(reading_plan(PROTO3), arrow_field(PROTO3, "v").type)
+    data = pa.array([bytes.fromhex("08 05")] * 1_000_000, pa.binary())
+    seen: list[str] = []
 
     def read() -> None:
-        for _ in range(5):
-            decoder.decode(data, 0, b"")
-        done.set()
+        seen.append("begin")
+        decoder.decode(data, 0, b"")
+        seen.append("end")
 
     thread = threading.Thread(target=read)
-    thread.start()
-    while not done.is_set():
-        beats += 1
-    thread.join()
-    assert beats > 100
+    before = sys.getswitchinterval()
+    # So the interpreter's lock changes hands only where it is given up.
+    sys.setswitchinterval(60)
+    try:
+        thread.start()
+        while "end" not in seen:
+            seen.append("other")
+            time.sleep(0.001)
+    finally:
+        sys.setswitchinterval(before)
+        thread.join()
+    assert "other" in seen[seen.index("begin") : seen.index("end")]
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
