@@ -33,6 +33,36 @@ class AvroEncoder:
             TypeError: the column is not of the type that the plan is for.
         """
 
+class ProtobufDecoder:
+    """Reads Protobuf messages; takes a plan of :mod:`tidegate.records.protobuf.reading_plan` and the values' type.
+
+    Raises:
+        TypeError: the plan is not for values of the type.
+    """
+
+    def __init__(self, plan: Any, arrow: Any) -> None: ...
+    def decode(self, data: Any, skip: int, indexes: bytes) -> tuple[Column, Column, Column]:
+        """Rows that were read, their values, and the rows left to the caller.
+
+        Raises:
+            OverflowError: the values are more than one column holds.
+        """
+
+class ProtobufEncoder:
+    """Writes Protobuf messages; takes a plan of :mod:`tidegate.records.protobuf.writing_plan`."""
+
+    def __init__(self, plan: Any) -> None: ...
+    def encode(self, column: Any, prefix: bytes) -> tuple[Column, Column]:
+        """The messages, null for null rows and those left to the caller, and these.
+
+        Raises:
+            OverflowError: the data are more than one column holds.
+            TypeError: the column is not of the type that the plan is for.
+        """
+
+def protobuf_runs(data: Any, skip: int) -> Sequence[tuple[int, int, bytes | None]]:
+    """See :class:`tidegate.records.protobuf.codec.ProtobufCodec`."""
+
 def read_json(data: Any, kind: Any | None) -> tuple[Column, Sequence[int]] | None:
     """JSON objects as a struct column, and the rows left to the caller; None leaves all.
 

@@ -25,6 +25,7 @@ from benchmarks.systems.tidegate import Tidegate
 from tidegate.connectors.file import FileSourceTask
 from tidegate.converters.avro import AvroConverter
 from tidegate.converters.json import JsonConverter
+from tidegate.converters.protobuf import ProtobufConverter
 from tidegate.kafka.outgoing import OutgoingRecords
 from tidegate.kafka.properties import consumer_properties, producer_properties
 from tidegate.kafka.record_consumer import record_consumer
@@ -69,10 +70,12 @@ def _parts(stage: Stage, registry: RegistryClient, data: str, rows: pa.Table) ->
     lines = [line for chunk in json_lines(rows) for line in chunk]
     structs = [batch.to_struct_array() for batch in rows.to_batches(max_chunksize=_BATCH)]
     field = pa.field("value", pa.struct(list(rows.schema)), nullable=False)
-    avro, json = AvroConverter(), JsonConverter()
+    avro, json, protobuf = AvroConverter(), JsonConverter(), ProtobufConverter()
     avro.configure({}, is_key=False, registry=registry)
+    protobuf.configure({}, is_key=False, registry=registry)
     json.configure({"schemas.enable": "false"}, is_key=False, registry=None)
     encoded = [avro.encode("limits", column, field).data for column in structs]
+    messages = [protobuf.encode("limits-protobuf", column, field).data for column in structs]
     values: list[bytes] = [value for chunk in encoded for value in chunk.to_pylist()]
     topics.make("limits")
     topics.fill("limits", [values])
@@ -87,6 +90,12 @@ def _parts(stage: Stage, registry: RegistryClient, data: str, rows: pa.Table) ->
         "librdkafka consume, whole columns": lambda: _consume_columns(kafka, len(values)),
         "Avro encode": lambda: sum(len(avro.encode("limits", column, field).data) for column in structs),
         "Avro decode": lambda: sum(len(run.values) for chunk in encoded for run in avro.decode("limits", chunk).runs),
+        "Protobuf encode": lambda: sum(
+            len(protobuf.encode("limits-protobuf", column, field).data) for column in structs
+        ),
+        "Protobuf decode": lambda: sum(
+            len(run.values) for chunk in messages for run in protobuf.decode("limits-protobuf", chunk).runs
+        ),
         "JSON lines to columns": lambda: _read_lines(file, rows.num_rows),
         "JSON decode": lambda: sum(len(run.values) for chunk in chunks for run in json.decode("limits", chunk).runs),
         "Parquet zstd": lambda: _write_parquet(rows),

@@ -5,6 +5,7 @@
 #![cfg_attr(not(feature = "python"), allow(dead_code))]
 
 mod avro;
+mod columns;
 #[cfg(feature = "python")]
 mod exchange;
 mod fault;
@@ -14,3 +15,4 @@ mod json;
 mod kafka;
 #[cfg(feature = "python")]
 mod module;
+mod protobuf;

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.native_path import require_native_path, require_native_workers
 from tests.support.needs_apache_kafka import start_or_skip
 from tidegate.devstack.cluster import Broker, LocalCluster
 
@@ -20,8 +21,10 @@ def _cluster(state_dir: Path, broker: Broker, config: pytest.Config) -> Iterator
         workers=3,
         env={"TIDEGATE_LEASE_TTL": "3"},
     )
+    require_native_path()
     start_or_skip(cluster.start, config)
     try:
+        require_native_workers(cluster)
         yield cluster
     finally:
         cluster.stop()

@@ -85,7 +85,7 @@ def write_message_indexes(indexes: Sequence[int]) -> bytes:
         raise WireFormatError(f"Message indexes {list(indexes)} name no message: give one or more, each from 0.")
     if list(indexes) == [0]:
         return b"\x00"
-    return b"".join(_zigzag(number) for number in (len(indexes), *indexes))
+    return b"".join(varint(number << 1) for number in (len(indexes), *indexes))
 
 
 def read_message_indexes(body: bytes) -> tuple[list[int], int]:
@@ -108,8 +108,8 @@ def read_message_indexes(body: bytes) -> tuple[list[int], int]:
     return indexes, position
 
 
-def _zigzag(number: int) -> bytes:
-    rest = number << 1
+def varint(rest: int) -> bytes:
+    """A whole number from 0 on as Protobuf writes it: seven bits a byte, the low ones first."""
     out = bytearray()
     while rest > 0x7F:
         out.append(rest & 0x7F | 0x80)
@@ -128,6 +128,8 @@ def _read_zigzag(body: bytes, position: int) -> tuple[int, int]:
         byte = body[position]
         position += 1
         value |= (byte & 0x7F) << shift
+        if value >> 64:
+            raise WireFormatError("A Protobuf message index of the message has more than 64 bits.")
         if byte < 0x80:
             return value >> 1 ^ -(value & 1), position
         shift += 7

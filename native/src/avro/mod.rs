@@ -1,10 +1,7 @@
 //! Avro data to columns and back, one datum a row; a datum or row that breaks a rule is a fault of its own.
 
-pub mod binaries;
 mod cursor;
-pub mod decimal;
 mod encoding_plan;
-pub mod integers;
 mod least_size;
 mod reader;
 mod schema;

@@ -6,9 +6,9 @@ use arrow_data::ArrayData;
 use arrow_schema::DataType;
 
 use super::cursor::Cursor;
-use super::decimal::Unscaled;
 use super::least_size::{MAX_WEIGHTLESS, least_size};
 use super::schema::{AvroType, Kind};
+use crate::columns::decimal::Unscaled;
 use crate::fault::{Result, cut_off, fault};
 use crate::growing::{Bytes, Validity, offset, offsets};
 

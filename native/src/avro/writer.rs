@@ -3,18 +3,19 @@
 use std::collections::HashMap;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    Decimal128Type, Decimal256Type, Float16Type, Float32Type, Float64Type, IntervalMonthDayNanoType,
-};
-use arrow_array::{Array, Float16Array, IntervalMonthDayNanoArray, PrimitiveArray, StructArray};
-use arrow_buffer::{BooleanBuffer, IntervalMonthDayNano, NullBuffer, OffsetBuffer, ScalarBuffer, i256};
+use arrow_array::types::{Decimal128Type, Decimal256Type, IntervalMonthDayNanoType};
+use arrow_array::{Array, IntervalMonthDayNanoArray, StructArray};
+use arrow_buffer::{BooleanBuffer, IntervalMonthDayNano, NullBuffer, ScalarBuffer, i256};
 use arrow_schema::DataType;
 
-use super::binaries::Binaries;
-use super::decimal::{Unscaled, shortest};
 use super::encoding_plan::{Decimal, Integer, Optional, Plan, Union};
-use super::integers::Integers;
 use super::varint::{put_long, put_sized};
+use crate::columns::binaries::Binaries;
+use crate::columns::decimal::{Unscaled, shortest};
+use crate::columns::floats::Floats;
+use crate::columns::integers::Integers;
+use crate::columns::places::Places;
+use crate::columns::uuid::uuid_text;
 use crate::fault::{Result, fault, shown};
 
 /// Writes rows of one column.
@@ -52,21 +53,6 @@ pub enum Writer<'p> {
     Decimal128(&'p Decimal, ScalarBuffer<i128>),
     Decimal256(&'p Decimal, ScalarBuffer<i256>),
     Duration(&'p str, ScalarBuffer<IntervalMonthDayNano>),
-}
-
-/// Where the items of a row's list are.
-pub enum Places {
-    Small(OffsetBuffer<i32>),
-    Large(OffsetBuffer<i64>),
-    View(ScalarBuffer<i32>, ScalarBuffer<i32>),
-    LargeView(ScalarBuffer<i64>, ScalarBuffer<i64>),
-    Fixed(usize),
-}
-
-pub enum Floats {
-    Half(Float16Array),
-    Single(ScalarBuffer<f32>),
-    Double(ScalarBuffer<f64>),
 }
 
 impl<'p> Writer<'p> {
@@ -238,74 +224,6 @@ fn missing(path: &str) -> Box<crate::fault::Fault> {
     fault(path, "is null, but the schema requires a value")
 }
 
-impl Places {
-    fn new(column: &dyn Array) -> Option<(Self, arrow_array::ArrayRef)> {
-        Some(match column.data_type() {
-            DataType::List(_) => {
-                let list = column.as_list::<i32>();
-                (Places::Small(list.offsets().clone()), list.values().clone())
-            }
-            DataType::LargeList(_) => {
-                let list = column.as_list::<i64>();
-                (Places::Large(list.offsets().clone()), list.values().clone())
-            }
-            DataType::ListView(_) => {
-                let list = column.as_list_view::<i32>();
-                (Places::View(list.offsets().clone(), list.sizes().clone()), list.values().clone())
-            }
-            DataType::LargeListView(_) => {
-                let list = column.as_list_view::<i64>();
-                (Places::LargeView(list.offsets().clone(), list.sizes().clone()), list.values().clone())
-            }
-            DataType::FixedSizeList(_, size) => {
-                let list = column.as_fixed_size_list();
-                (Places::Fixed(*size as usize), list.values().clone())
-            }
-            DataType::Map(..) => {
-                let map = column.as_map();
-                (Places::Small(map.offsets().clone()), std::sync::Arc::new(map.entries().clone()))
-            }
-            _ => return None,
-        })
-    }
-
-    /// The first item and how many there are.
-    fn get(&self, row: usize) -> (usize, usize) {
-        match self {
-            Places::Small(offsets) => (offsets[row] as usize, (offsets[row + 1] - offsets[row]) as usize),
-            Places::Large(offsets) => (offsets[row] as usize, (offsets[row + 1] - offsets[row]) as usize),
-            Places::View(offsets, sizes) => (offsets[row] as usize, sizes[row] as usize),
-            Places::LargeView(offsets, sizes) => (offsets[row] as usize, sizes[row] as usize),
-            Places::Fixed(size) => (row * size, *size),
-        }
-    }
-}
-
-impl Floats {
-    fn new(column: &dyn Array) -> Option<Self> {
-        Some(match column.data_type() {
-            DataType::Float16 => Floats::Half(column.as_primitive::<Float16Type>().clone()),
-            DataType::Float32 => Floats::Single(values::<Float32Type>(column)),
-            DataType::Float64 => Floats::Double(values::<Float64Type>(column)),
-            _ => return None,
-        })
-    }
-
-    #[inline]
-    fn get(&self, row: usize) -> f64 {
-        match self {
-            Floats::Half(numbers) => numbers.value(row).to_f64(),
-            Floats::Single(numbers) => numbers[row].into(),
-            Floats::Double(numbers) => numbers[row],
-        }
-    }
-}
-
-fn values<T: arrow_array::ArrowPrimitiveType>(column: &dyn Array) -> ScalarBuffer<T::Native> {
-    let column: &PrimitiveArray<T> = column.as_primitive::<T>();
-    column.values().clone()
-}
-
 impl Integer {
     fn converted(&self, number: i128) -> Result<i64> {
         let scaled = number * i128::from(self.multiply);
@@ -377,15 +295,4 @@ fn is_uuid(text: &[u8]) -> bool {
             8 | 13 | 18 | 23 => *byte == b'-',
             _ => byte.is_ascii_hexdigit(),
         })
-}
-
-fn uuid_text(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(36);
-    for (at, byte) in bytes.iter().enumerate() {
-        if matches!(at, 4 | 6 | 8 | 10) {
-            text.push('-');
-        }
-        text.push_str(&format!("{byte:02x}"));
-    }
-    text
 }

@@ -7,9 +7,9 @@ use arrow_buffer::{BooleanBuffer, NullBuffer, OffsetBuffer, ScalarBuffer, i256};
 use arrow_schema::{DataType, TimeUnit};
 
 use super::escape::{put_base64, put_string};
-use crate::avro::binaries::Binaries;
-use crate::avro::decimal::{Unscaled, shortest};
-use crate::avro::integers::Integers;
+use crate::columns::binaries::Binaries;
+use crate::columns::decimal::{Unscaled, shortest};
+use crate::columns::integers::Integers;
 use crate::growing::{Validity, offset, offsets};
 
 /// What forms values have.

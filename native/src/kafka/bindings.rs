@@ -162,6 +162,7 @@ functions! {
     topic_destroy: fn(*mut Topic);
     topic_name: fn(*const Topic) -> *const c_char;
     produceva: fn(*mut Rk, *const Argument, usize) -> *mut ErrorObject;
+    produce_batch: fn(*mut Topic, i32, c_int, *mut Message, c_int) -> c_int;
     headers_new: fn(usize) -> *mut Headers;
     headers_destroy: fn(*mut Headers);
     header_add: fn(*mut Headers, *const c_char, isize, *const c_void, isize) -> c_int;

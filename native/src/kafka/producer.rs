@@ -10,11 +10,16 @@ use arrow_array::{Array, ArrayRef, BinaryArray, ListArray, StringArray, Timestam
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
-use super::bindings::{Argument, COPY, Headers, PRODUCER, PURGE_INFLIGHT, PURGE_QUEUE, QUEUE_FULL, Topic};
+use super::bindings::{
+    Argument, COPY, Headers, Message, NO_ERROR, PRODUCER, PURGE_INFLIGHT, PURGE_QUEUE, QUEUE_FULL, Topic,
+};
 use super::client::{Client, c_string, milliseconds};
 use super::error::{ClientError, Result};
 use super::partitions::{Partitions, Position};
 use crate::exchange;
+
+/// How many records are handed over in one call.
+const AT_ONCE: usize = 4096;
 
 /// What every record of a batch gets besides its own headers.
 type CommonHeaders = Vec<(String, Option<Vec<u8>>)>;
@@ -208,15 +213,42 @@ impl Handle {
     ) -> PyResult<(usize, usize)> {
         let topic = self.topic(topic)?;
         let mut skip = skip.iter().copied().skip_while(|row| *row < start).peekable();
+        let rows = (start..records.values.len()).filter(|row| skip.next_if_eq(row).is_none());
+        if common.is_empty() && records.are_plain() {
+            return self.produce_plain(topic, records, &rows.collect::<Vec<_>>());
+        }
         let mut size = 0;
-        for row in start..records.values.len() {
-            if skip.next_if_eq(&row).is_some() {
-                continue;
-            }
+        for row in rows {
             match self.produce_one(topic, records, common, row) {
                 Ok(bytes) => size += bytes,
                 Err(error) if error.code == QUEUE_FULL => return Ok((row, size)),
                 Err(error) => return Err(error.into()),
+            }
+        }
+        Ok((records.values.len(), size))
+    }
+
+    /// Queues records of key and value only, many in a call: librdkafka then takes its locks and looks at its clock
+    /// once for all of them.
+    fn produce_plain(&self, topic: *mut Topic, records: &Records<'_>, rows: &[usize]) -> PyResult<(usize, usize)> {
+        let mut size = 0;
+        for rows in rows.chunks(AT_ONCE) {
+            let mut messages: Vec<_> = rows.iter().map(|row| records.plain(*row)).collect();
+            // SAFETY: the topic is valid, and so are values and keys, which are copied.
+            unsafe {
+                let count = messages.len() as c_int;
+                (self.client.functions.produce_batch)(topic, records.partition, COPY, messages.as_mut_ptr(), count);
+            }
+            let queued = messages.iter().position(|message| message.err != NO_ERROR).unwrap_or(messages.len());
+            size += messages[..queued].iter().map(|message| message.len + message.key_len).sum::<usize>();
+            // Where the queue is full, nothing after that is queued. Whatever else is wrong ends the transaction.
+            if let Some(other) = messages.iter().position(|message| ![NO_ERROR, QUEUE_FULL].contains(&message.err)) {
+                // The other way of producing tells more of an error than its code.
+                self.produce_one(topic, records, &Vec::new(), rows[other])?;
+                self.client.functions.check(messages[other].err)?;
+            }
+            if queued < messages.len() {
+                return Ok((rows[queued], size));
             }
         }
         Ok((records.values.len(), size))
@@ -288,6 +320,32 @@ impl Handle {
             (self.client.functions.header_add)(headers, name.as_ptr().cast(), name.len() as isize, pointer, size)
         };
         self.client.functions.check(code)
+    }
+}
+
+impl Records<'_> {
+    /// Whether no record has headers or a time of its own.
+    fn are_plain(&self) -> bool {
+        let headers = self.headers.as_ref().map_or(0, |headers| headers.lists.values().len());
+        headers == 0 && self.timestamps.is_none_or(|stamps| stamps.null_count() == stamps.len())
+    }
+
+    /// A record of key and value as librdkafka takes many of them.
+    fn plain(&self, row: usize) -> Message {
+        let bytes = |found: Option<&[u8]>| found.map_or((std::ptr::null(), 0), |bytes| (bytes.as_ptr(), bytes.len()));
+        let (payload, len) = bytes(entry(self.values, row));
+        let (key, key_len) = bytes(self.keys.and_then(|keys| entry(keys, row)));
+        Message {
+            err: NO_ERROR,
+            topic: std::ptr::null_mut(),
+            partition: self.partition,
+            payload: payload.cast_mut().cast(),
+            len,
+            key: key.cast_mut().cast(),
+            key_len,
+            offset: 0,
+            private: std::ptr::null_mut(),
+        }
     }
 }
 

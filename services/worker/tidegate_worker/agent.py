@@ -172,8 +172,13 @@ class WorkerAgent:
             lease,
             self._context,
             self._launch,
-            Limits(self._settings.task_memory_limit_mb << 20, self._settings.task_heartbeat_timeout),
+            Limits(self.task_memory_limit, self._settings.task_heartbeat_timeout),
         )
+
+    @property
+    def task_memory_limit(self) -> int:
+        """Bytes of memory at which a task's process is ended and started anew."""
+        return self._settings.task_memory_limit_mb << 20
 
     def _launch(self, connector: str, task: int, spec: TaskSpec) -> TaskLaunch:
         settings = self._settings

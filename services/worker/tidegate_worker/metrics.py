@@ -54,6 +54,9 @@ class WorkerMetrics(Collector):
                 lag.add_metric(labels, holder.stats.lag_records)
             state.add_metric((*labels, holder.state), 1)
         yield from (memory, lag, state)
+        limit = GaugeMetricFamily("tidegate_task_memory_limit_bytes", "Memory at which a task's process is ended.")
+        limit.add_metric((), self._agent.task_memory_limit)
+        yield limit
         joined = GaugeMetricFamily("tidegate_worker_joined", "Whether the worker holds its lease.")
         joined.add_metric((), 1 if self._agent.joined else 0)
         yield joined

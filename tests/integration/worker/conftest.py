@@ -8,8 +8,14 @@ from pathlib import Path
 import pytest
 
 from tests.integration.worker.lab import Lab, lab_config
+from tests.support.native_path import require_native_path
 from tidegate.devstack import ApacheKafka, Etcd, Tansu
 from tidegate.etcd import EtcdClient
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _native_path() -> None:
+    require_native_path()
 
 
 @pytest.fixture

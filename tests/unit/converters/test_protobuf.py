@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
+from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.converters.memory_registry import MemoryRegistry
+from tests.unit.records.protobuf_codecs import CODECS
 from tidegate.converters.base import Decoded
 from tidegate.converters.protobuf import ProtobufConverter
 from tidegate.errors import ConfigError
@@ -49,6 +51,14 @@ FULL: dict[str, Any] = {
     "counts": [("k", 5)],
 }
 NOTHING: dict[str, Any] = dict.fromkeys(FULL) | {"id": 0, "tags": [], "counts": []}
+
+
+@pytest.fixture(scope="module", autouse=True, params=list(CODECS))
+def _codec(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The converter with every codec of this installation."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tidegate.converters.protobuf.protobuf_codec", lambda: CODECS[request.param])
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -92,7 +92,7 @@ def _time(message: Any) -> int:
 
 
 def _decimal(field: FieldDescriptor | None) -> SpecialType:
-    digits = _digits(field)
+    digits = decimal_digits(field)
     if digits is None:
         # Each message has a scale of its own, and a column has one.
         return SpecialType(pa.string(), lambda message: format(_number(message), "f"))
@@ -113,7 +113,7 @@ def _fitting(number: Decimal, kind: pa.DataType) -> Decimal:
     return number
 
 
-def _digits(field: FieldDescriptor | None) -> tuple[int, int] | None:
+def decimal_digits(field: FieldDescriptor | None) -> tuple[int, int] | None:
     """Precision and scale that Confluent's field option tells."""
     if field is None:
         return None

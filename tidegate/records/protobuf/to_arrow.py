@@ -73,7 +73,7 @@ def _field(field: FieldDescriptor, within: tuple[str, ...]) -> pa.Field:
     one = _one(field, within)
     if field.is_repeated:
         return pa.field(field.name, pa.list_(one.with_name("item").with_nullable(False)), nullable=False)
-    return one.with_nullable(_may_be_missing(field))
+    return one.with_nullable(may_be_missing(field))
 
 
 def _one(field: FieldDescriptor, within: tuple[str, ...]) -> pa.Field:
@@ -103,12 +103,13 @@ def entry_fields(field: FieldDescriptor) -> tuple[FieldDescriptor, FieldDescript
     return key, value
 
 
-def _may_be_missing(field: FieldDescriptor) -> bool:
+def may_be_missing(field: FieldDescriptor) -> bool:
+    """Whether a field's column has a null where the field is not there."""
     return bool(field.has_presence and not field.is_required and not field.has_default_value)
 
 
 def _records(descriptor: Descriptor, messages: Sequence[Any], path: str) -> pa.StructArray:
-    missing = pa.array([message is None for message in messages])
+    missing = pa.array([message is None for message in messages], pa.bool_())
     if not descriptor.fields:
         return pa.array([None if message is None else {} for message in messages], pa.struct([]))
     arrays = [_column(field, messages, path) for field in descriptor.fields]
@@ -120,7 +121,7 @@ def _records(descriptor: Descriptor, messages: Sequence[Any], path: str) -> pa.S
 def _column(field: FieldDescriptor, messages: Sequence[Any], path: str) -> pa.Array:
     name, where = field.name, f"{path}.{field.name}" if path else field.name
     if not field.is_repeated:
-        if _may_be_missing(field):
+        if may_be_missing(field):
             present = [getattr(one, name) if one is not None and one.HasField(name) else None for one in messages]
         else:
             present = [None if one is None else getattr(one, name) for one in messages]
@@ -129,8 +130,10 @@ def _column(field: FieldDescriptor, messages: Sequence[Any], path: str) -> pa.Ar
     offsets = pa.array(np.concatenate(([0], np.cumsum([len(one) for one in held]))), pa.int32())
     if is_map(field):
         key, value = entry_fields(field)
-        keys = _ones(key, [each for one in held for each in one], where)
-        items = _ones(value, [one[each] for one in held for each in one], where)
+        # A map of the library has no order of its own.
+        entries = [(each, one[each]) for one in held for each in sorted(one)]
+        keys = _ones(key, [each for each, _ in entries], where)
+        items = _ones(value, [each for _, each in entries], where)
         item = pa.field("value", items.type, nullable=False)
         return pa.MapArray.from_arrays(offsets, keys, items, type=pa.map_(keys.type, item))
     items = _ones(field, [each for one in held for each in one], where)
@@ -146,7 +149,11 @@ def _ones(field: FieldDescriptor, values: Sequence[Any], path: str) -> pa.Array:
         names = field.enum_type.values_by_number
         # An enum of proto3 is open: a number without a name is a value as well.
         values = [None if one is None else names[one].name if one in names else str(one) for one in values]
-    return pa.array(values, _scalar(field))
+    try:
+        return pa.array(values, _scalar(field))
+    except (ValueError, pa.ArrowException) as error:
+        # Text of proto2 is not looked at by the parser.
+        raise DatumError(path, f"has a value that does not fit: {error}") from None
 
 
 def _special(values: Sequence[Any], special: Any, path: str) -> pa.Array:

@@ -19,14 +19,12 @@ from tidegate_worker.task.patience import Patience
 from tidegate_worker.task.pipeline_stage import PipelineStage
 from tidegate_worker.task.source_encoding import EncodedBatch, EncodedPoll, SourceEncoder
 from tidegate_worker.task.source_polls import Mark, Polled, SourcePolls, SourceTaskContext
+from tidegate_worker.task.source_transaction import take_transaction
 
 _trace = tracer(__name__)
 
-_TAKE_WAIT = 0.5
 _AHEAD_ITEMS = 16
 _AHEAD_BYTES = 16 * 1024 * 1024
-_TRANSACTION_RECORDS = 100_000
-_TRANSACTION_BYTES = 32 * 1024 * 1024
 _CLOSE_DEADLINE = 5.0
 
 
@@ -131,7 +129,7 @@ class SourceLoop:
         control = self._control
         while not encoded.finished:
             control.beat()
-            ready, mark = self._take(encoded)
+            ready, mark = take_transaction(encoded)
             if ready:
                 with _trace.start_as_current_span("source.transaction"):
                     self._write(ready)
@@ -143,24 +141,6 @@ class SourceLoop:
                 control.rest()
             elif mark is Mark.LAST:
                 polls.settle()
-
-    @staticmethod
-    def _take(encoded: PipelineStage[EncodedPoll]) -> tuple[Sequence[EncodedPoll], Mark]:
-        """What one transaction shall hold, and the mark that ends it."""
-        ready: list[EncodedPoll] = []
-        records = size = 0
-        wait = _TAKE_WAIT
-        while records < _TRANSACTION_RECORDS and size < _TRANSACTION_BYTES:
-            each = encoded.take(wait, leave_failure=bool(ready))
-            if each is None:
-                break
-            if each.mark is not Mark.RECORDS:
-                return ready, each.mark
-            ready.append(each)
-            records += each.records
-            size += each.bytes
-            wait = 0.0
-        return ready, Mark.RECORDS
 
     def _write(self, ready: Sequence[EncodedPoll]) -> None:
         control, producer = self._control, self._producer

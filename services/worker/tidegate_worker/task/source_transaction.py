@@ -1,0 +1,42 @@
+"""How much of what a source has ready goes into one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from tidegate_worker.task.pipeline_stage import PipelineStage
+from tidegate_worker.task.source_encoding import EncodedPoll
+from tidegate_worker.task.source_polls import Mark
+
+MOST_RECORDS: Final = 100_000
+MOST_BYTES: Final = 32 * 1024 * 1024
+_TAKE_WAIT: Final = 0.5
+
+
+def take_transaction(encoded: PipelineStage[EncodedPoll]) -> tuple[Sequence[EncodedPoll], Mark]:
+    """What one transaction shall hold, and the mark that ends it.
+
+    That is what is ready when it begins, up to ``MOST_RECORDS`` and ``MOST_BYTES``, which the last poll may pass: so
+    transactions are small while little comes, and grow with the load. Waits for the first poll only.
+
+    Args:
+        encoded: polls as they become ready.
+
+    Raises:
+        BaseException: what ended the stage, once everything before it is taken.
+    """
+    ready: list[EncodedPoll] = []
+    records = size = 0
+    wait = _TAKE_WAIT
+    while records < MOST_RECORDS and size < MOST_BYTES:
+        each = encoded.take(wait, leave_failure=bool(ready))
+        if each is None:
+            break
+        if each.mark is not Mark.RECORDS:
+            return ready, each.mark
+        ready.append(each)
+        records += each.records
+        size += each.bytes
+        wait = 0.0
+    return ready, Mark.RECORDS

@@ -1,0 +1,65 @@
+"""A transaction takes what is ready: little while little comes, much under load, never more than its bound."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+
+import pytest
+from tidegate_worker.task.pipeline_stage import PipelineStage
+from tidegate_worker.task.source_encoding import EncodedPoll
+from tidegate_worker.task.source_polls import Mark
+from tidegate_worker.task.source_transaction import MOST_RECORDS, take_transaction
+
+from tests.support.eventually import eventually
+
+DEADLINE = 10.0
+
+
+def poll(records: int, mark: Mark = Mark.RECORDS) -> EncodedPoll:
+    return EncodedPoll(mark, (), (), (), records)
+
+
+@contextmanager
+def ready(polls: Sequence[EncodedPoll], failure: Exception | None = None) -> Iterator[PipelineStage[EncodedPoll]]:
+    """A stage that has given all its polls already."""
+
+    def items(stage: PipelineStage[EncodedPoll]) -> Generator[EncodedPoll]:
+        yield from polls
+        done.append(True)
+        if failure is not None:
+            raise failure
+
+    done: list[bool] = []
+    stage = PipelineStage("test", items, lambda each: each.bytes, most_bytes=1 << 30, most_items=100)
+    stage.start()
+    try:
+        eventually(lambda: bool(done), timeout=DEADLINE)
+        yield stage
+    finally:
+        stage.close(DEADLINE)
+
+
+def sizes(taken: tuple[Sequence[EncodedPoll], Mark]) -> tuple[list[int], Mark]:
+    return [each.records for each in taken[0]], taken[1]
+
+
+def test_it_grows_with_what_is_ready_up_to_its_bound() -> None:
+    half = MOST_RECORDS // 2
+    with ready([poll(7), poll(half), poll(half), poll(9)]) as stage:
+        assert sizes(take_transaction(stage)) == ([7, half, half], Mark.RECORDS)
+        assert sizes(take_transaction(stage)) == ([9], Mark.RECORDS)
+        assert sizes(take_transaction(stage)) == ([], Mark.RECORDS)
+
+
+def test_a_mark_ends_it() -> None:
+    with ready([poll(1), poll(0, Mark.PAUSED), poll(2), poll(0, Mark.LAST)]) as stage:
+        assert sizes(take_transaction(stage)) == ([1], Mark.PAUSED)
+        assert sizes(take_transaction(stage)) == ([2], Mark.LAST)
+
+
+def test_what_is_ready_is_written_before_a_failure_is_raised() -> None:
+    with ready([poll(1)], ValueError("broken")) as stage:
+        assert sizes(take_transaction(stage)) == ([1], Mark.RECORDS)
+        with pytest.raises(ValueError, match="broken"):
+            take_transaction(stage)
