@@ -87,9 +87,12 @@ class ConnectWorker(Component):
         plugin_path = self.directory / "plugins"
         plugin_path.mkdir(exist_ok=True)
         for plugin in self._plugins:
-            link = plugin_path / plugin
-            if not link.is_symlink():
-                link.symlink_to(plugin_jars(plugin), target_is_directory=True)
+            directory = plugin_path / plugin
+            directory.mkdir(exist_ok=True)
+            for jar in plugin_jars(plugin):
+                link = directory / jar.name
+                if not link.is_symlink():
+                    link.symlink_to(jar)
         (self.directory / "log4j2.properties").write_text(_LOG4J)
         settings = {
             "bootstrap.servers": self._bootstrap_servers,

@@ -48,11 +48,15 @@ def runtime_jars() -> Path:
     return fetch_jars(f"kafka-connect-{KAFKA}", _RUNTIME)
 
 
-def plugin_jars(plugin: str) -> Path:
+def plugin_jars(plugin: str) -> list[Path]:
     """A connector's jars, to be loaded by a class loader of their own.
+
+    Debezium's JDBC sink goes without Jackson's, as in the archive Debezium publishes: Connect's own find the services of
+    a second copy, and refuse them.
 
     Args:
         plugin: a key of :data:`PLUGINS`.
     """
     name, coordinates = PLUGINS[plugin]
-    return fetch_jars(name, coordinates)
+    jars = sorted(fetch_jars(name, coordinates).glob("*.jar"))
+    return [jar for jar in jars if plugin != "debezium-jdbc" or not jar.name.startswith("jackson-")]
