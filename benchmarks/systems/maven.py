@@ -51,8 +51,8 @@ def runtime_jars() -> Path:
 def plugin_jars(plugin: str) -> list[Path]:
     """A connector's jars, to be loaded by a class loader of their own.
 
-    Debezium's JDBC sink goes without Jackson's, as in the archive Debezium publishes: Connect's own find the services of
-    a second copy, and refuse them.
+    Debezium's JDBC sink goes without Jackson's, as in the archive Debezium publishes: Connect finds the services
+    of a second copy, and refuses them.
 
     Args:
         plugin: a key of :data:`PLUGINS`.
