@@ -1,40 +1,38 @@
-"""A Parquet file in the making: rows become row groups, row groups become parts of an upload."""
+"""A file in the making: rows are gathered, written in its format, and become parts of an upload."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from tidegate.connectors.s3.file_format import FileFormat
 from tidegate.connectors.s3.multipart import MultipartFile, Prepared
 
-_SMALLEST_ROW_GROUP = 64 * 1024
+_SMALLEST_GATHERING = 64 * 1024
 
 
-class ParquetFile:
+class DataFile:
     """One open file.
 
     Args:
         upload: where the bytes go.
-        schema: of its rows.
-        codec: compression, Arrow's name.
-        row_group_bytes: rows are gathered up to so many bytes of Arrow memory a row group.
+        schema: of its rows, as :meth:`FileFormat.form` gives them.
+        file_format: how rows are written.
         max_bytes: size the file should not pass by much; None for no bound.
     """
 
     def __init__(
-        self, upload: MultipartFile, schema: pa.Schema, codec: str, row_group_bytes: int, max_bytes: int | None
+        self, upload: MultipartFile, schema: pa.Schema, file_format: FileFormat, max_bytes: int | None
     ) -> None:
         self.schema = schema
         self.rows = 0
+        self._offsets = (0, 0)
         self._upload = upload
-        self._row_group_bytes = row_group_bytes
+        self._gather_bytes = file_format.gather_bytes
         self._max_bytes = max_bytes
         self._pending: list[pa.RecordBatch] = []
         self._pending_bytes = 0
         self._finished = False
-        self._writer = pq.ParquetWriter(pa.PythonFile(upload, mode="w"), schema, compression=codec)
+        self._writer = file_format.writer(upload, schema)
 
     @property
     def key(self) -> str:
@@ -43,7 +41,7 @@ class ParquetFile:
 
     @property
     def memory(self) -> int:
-        """Bytes held: rows not yet in a row group and bytes not yet at S3."""
+        """Bytes held: rows not yet written and bytes neither at S3 nor on disk."""
         return self._pending_bytes + self._upload.buffered
 
     @property
@@ -51,21 +49,26 @@ class ParquetFile:
         """Whether it has reached its size."""
         return self._max_bytes is not None and self._upload.size >= self._max_bytes
 
-    def append(self, rows: pa.RecordBatch) -> None:
-        """Takes rows of the file's schema."""
+    def append(self, rows: pa.RecordBatch, first_offset: int, last_offset: int) -> None:
+        """Takes rows of the file's schema, and the Kafka offsets of the first and the last of them."""
         self._pending.append(rows)
         self._pending_bytes += rows.nbytes
+        self._offsets = (self._offsets[0] if self.rows else first_offset, last_offset)
         self.rows += rows.num_rows
-        bound = self._row_group_bytes
+        bound = self._gather_bytes
         if self._max_bytes is not None:
-            bound = min(bound, max(_SMALLEST_ROW_GROUP, self._max_bytes - self._upload.size))
+            bound = min(bound, max(_SMALLEST_GATHERING, self._max_bytes - self._upload.size))
         if self._pending_bytes >= bound:
-            self._write_row_group()
+            self._write_pending()
 
     def shrink(self) -> None:
         """Gives back memory: compresses the rows held, and begins to send what is enough for a part."""
-        self._write_row_group()
+        self._write_pending()
         self._upload.release()
+
+    def spill(self) -> None:
+        """Gives back memory: what is too little for a part goes to the local disk, where there is room."""
+        self._upload.spill()
 
     def settle(self) -> None:
         """Waits until nothing is on its way to S3.
@@ -76,10 +79,10 @@ class ParquetFile:
         self._upload.settle()
 
     def finish(self) -> None:
-        """Writes the footer and begins to send the rest; no row can be added any more."""
+        """Writes the end of the file and begins to send the rest; no row can be added any more."""
         if not self._finished:
             self._finished = True
-            self._write_row_group()
+            self._write_pending()
             self._writer.close()
             self._upload.finish()
 
@@ -89,15 +92,14 @@ class ParquetFile:
         Raises:
             RetriableError: S3 is away; call it again.
         """
-        return self._upload.prepare(self.rows)
+        return self._upload.prepare(self.rows, *self._offsets)
 
     def abort(self) -> None:
         """Drops the file."""
         self._pending.clear()
         self._upload.abort()
 
-    def _write_row_group(self) -> None:
+    def _write_pending(self) -> None:
         if self._pending:
-            table: Any = pa.Table.from_batches(self._pending, self.schema)
-            self._pending, self._pending_bytes = [], 0
-            self._writer.write_table(table, row_group_size=max(1, table.num_rows))
+            batches, self._pending, self._pending_bytes = self._pending, [], 0
+            self._writer.write(batches)
