@@ -237,50 +237,54 @@ def test_the_interval_is_counted_by_the_time_that_is_extracted(lake: Lake) -> No
     assert [lake.table(key)["id"].to_pylist() for key in lake.files()] == [[0], [1], [2]]
 
 
-_BOUND = 8 << 20
 _DIRECTORIES = 500
+_PER_BATCH = 2
+_BATCHES = 9
 
 
-def _backlog(run: RunningSink, rounds: int) -> int:
-    """Puts rows for many directories, each batch with some for all of them; returns the most memory seen."""
+def _backlog(run: RunningSink) -> int:
+    """Puts 51 MB over all directories, each batch with some rows for each; returns the most memory accounted for."""
     blob = pa.field("blob", pa.binary(), nullable=False)
     most = 0
-    for round_ in range(rounds):
-        ids = range(round_ * 2 * _DIRECTORIES, (round_ + 1) * 2 * _DIRECTORIES)
-        rows = [{"id": id_, "name": f"d{id_ % _DIRECTORIES}", "blob": os.urandom(2048)} for id_ in ids]
+    for batch in range(_BATCHES):
+        ids = range(batch * _PER_BATCH * _DIRECTORIES, (batch + 1) * _PER_BATCH * _DIRECTORIES)
+        rows = [{"id": id_, "name": f"d{id_ % _DIRECTORIES}", "blob": os.urandom(6000)} for id_ in ids]
         run.put(consumed("orders", records(rows, ID, NAME, blob), first_offset=ids[0]))
-        most = max(most, sum(writer.memory for writer in run.task._writers.values()))  # type: ignore[attr-defined]
+        files = [file for writer in run.task._writers.values() for file in writer.files()]  # type: ignore[attr-defined]
+        most = max(most, sum(file.memory + file.fixed_memory for file in files))
     return most
 
 
-@pytest.mark.parametrize("format_", ["parquet", "avro"])
+@pytest.mark.parametrize(("format_", "bound"), [("parquet", 48 << 20), ("avro", 16 << 20)])
 def test_a_backlog_over_500_directories_spills_and_still_makes_whole_files(
-    lake: Lake, tmp_path: Path, format_: str
+    lake: Lake, tmp_path: Path, format_: str, bound: int
 ) -> None:
-    keys = {"buffer.memory.bytes": str(_BOUND), "spill.directory": str(tmp_path), "format.class": format_}
+    keys = {"buffer.memory.bytes": str(bound), "spill.directory": str(tmp_path), "format.class": format_}
     run = s3_sink(lake, keys=keys, partitioner_class="field", partition_field_name="name").start(T0)
-    assert _backlog(run, 12) <= _BOUND
-    assert run.task._space.used > _BOUND  # type: ignore[attr-defined]
+    assert _backlog(run) <= bound
+    assert run.task._space.used > 0  # type: ignore[attr-defined]
     run.commit(closing=True)
     found = lake.files()
-    assert len(found) == _DIRECTORIES
     assert Counter(directories(found)) == Counter(f"name=d{number}" for number in range(_DIRECTORIES))
-    read = (
-        "read_parquet('{lake}/orders/**/*.parquet')" if format_ == "parquet" else "read_avro('{lake}/orders/*/*.avro')"
-    )
-    assert lake.query(f"SELECT count(*), count(DISTINCT id), max(id) FROM {read}") == [(12_000, 12_000, 11_999)]
+    rows = _BATCHES * _PER_BATCH * _DIRECTORIES
+    glob = f"{{lake}}/orders/*/*.{format_}"
+    query = f"SELECT count(*), count(DISTINCT id), max(id) FROM read_{format_}('{glob}')"
+    assert lake.query(query) == [(rows, rows, rows - 1)]
     assert run.task._space.used == 0  # type: ignore[attr-defined]
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_backlog_without_room_on_the_disk_closes_files_early(lake: Lake) -> None:
-    keys = {"buffer.memory.bytes": str(_BOUND), "spill.bytes": "0"}
+    bound = 16 << 20
+    keys = {"buffer.memory.bytes": str(bound), "spill.bytes": "0"}
     run = s3_sink(lake, keys=keys, partitioner_class="field", partition_field_name="name").start(T0)
-    assert _backlog(run, 6) <= _BOUND
+    assert _backlog(run) <= bound
     assert run.task.commit_due()
     run.commit(closing=True)
-    query = "SELECT count(*), count(DISTINCT id) FROM read_parquet('{lake}/orders/**/*.parquet')"
-    assert lake.query(query) == [(6000, 6000)]
+    rows = _BATCHES * _PER_BATCH * _DIRECTORIES
+    assert lake.query("SELECT count(*), count(DISTINCT id) FROM read_parquet('{lake}/orders/*/*.parquet')") == [
+        (rows, rows)
+    ]
     assert len(lake.files()) > _DIRECTORIES
 
 

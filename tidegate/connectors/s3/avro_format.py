@@ -64,7 +64,7 @@ class AvroFormat(FileFormat):
     """
 
     def __init__(self, codec: str) -> None:
-        super().__init__("avro", _GATHER_BYTES)
+        super().__init__("avro", _GATHER_BYTES, 0)
         self._codec = codec
         self._encoders: dict[tuple[str, bytes], tuple[str, ColumnEncoder]] = {}
 

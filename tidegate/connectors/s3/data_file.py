@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from tidegate.connectors.s3.file_format import FileFormat
+from tidegate.connectors.s3.file_format import FileFormat, RowWriter
 from tidegate.connectors.s3.multipart import MultipartFile, Prepared
 
 _SMALLEST_GATHERING = 64 * 1024
@@ -28,11 +28,11 @@ class DataFile:
         self._offsets = (0, 0)
         self._upload = upload
         self._gather_bytes = file_format.gather_bytes
+        self._open_bytes = file_format.open_bytes
         self._max_bytes = max_bytes
         self._pending: list[pa.RecordBatch] = []
         self._pending_bytes = 0
-        self._finished = False
-        self._writer = file_format.writer(upload, schema)
+        self._writer: RowWriter | None = file_format.writer(upload, schema)
 
     @property
     def key(self) -> str:
@@ -43,6 +43,16 @@ class DataFile:
     def memory(self) -> int:
         """Bytes held: rows not yet written and bytes neither at S3 nor on disk."""
         return self._pending_bytes + self._upload.buffered
+
+    @property
+    def fixed_memory(self) -> int:
+        """Bytes that only finishing it gives back."""
+        return 0 if self._writer is None else self._open_bytes
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file so far."""
+        return self._upload.size
 
     @property
     def full(self) -> bool:
@@ -80,10 +90,10 @@ class DataFile:
 
     def finish(self) -> None:
         """Writes the end of the file and begins to send the rest; no row can be added any more."""
-        if not self._finished:
-            self._finished = True
+        if self._writer is not None:
             self._write_pending()
             self._writer.close()
+            self._writer = None
             self._upload.finish()
 
     def prepare(self) -> Prepared:
@@ -101,5 +111,6 @@ class DataFile:
 
     def _write_pending(self) -> None:
         if self._pending:
+            assert self._writer is not None
             batches, self._pending, self._pending_bytes = self._pending, [], 0
             self._writer.write(batches)

@@ -41,11 +41,13 @@ class FileFormat(ABC):
     Args:
         extension: of file names, without the leading dot.
         gather_bytes: how many bytes of rows are best written together.
+        open_bytes: memory an open file takes besides its rows and its unsent bytes.
     """
 
-    def __init__(self, extension: str, gather_bytes: int) -> None:
+    def __init__(self, extension: str, gather_bytes: int, open_bytes: int) -> None:
         self.extension = extension
         self.gather_bytes = gather_bytes
+        self.open_bytes = open_bytes
 
     @abstractmethod
     def refusal(self, kind: pa.DataType) -> str | None:

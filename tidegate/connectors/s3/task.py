@@ -219,25 +219,35 @@ class S3SinkTask(SinkTask):
         Raises:
             RetriableError: S3 is away, so that nothing can be given back.
         """
-        if sum(writer.memory for writer in self._writers.values()) <= self._memory_limit:
-            return
         opened = [
             (file, directory, writer) for writer in self._writers.values() for directory, file in writer.open_files()
         ]
-        opened.sort(key=lambda each: each[0].memory, reverse=True)
+        fixed = sum(file.fixed_memory for file, _, _ in opened)
+        if fixed + sum(writer.memory for writer in self._writers.values()) <= self._memory_limit:
+            return
         for writer in self._writers.values():
             for sent in writer.files():
                 sent.settle()
         held = sum(file.memory for file, _, _ in opened)
-        # Down to half, so that the next rows do not ask for it again.
-        for act in (_shrink, _spill, _close):
-            for file, directory, writer in opened:
-                if held <= self._memory_limit // 2:
-                    return
+        opened.sort(key=lambda each: each[0].memory, reverse=True)
+        # Down to half of what open files leave, so that the next rows do not ask for it again.
+        for act in (DataFile.shrink, DataFile.spill):
+            for file, _, _ in opened:
+                if held <= max(0, self._memory_limit - fixed) // 2:
+                    break
                 before = file.memory
-                act(file, directory, writer)
+                act(file)
                 file.settle()
                 held -= before - file.memory
+        opened.sort(key=lambda each: each[0].size, reverse=True)
+        for file, directory, writer in opened:
+            if held + fixed <= self._memory_limit * 3 // 4:
+                break
+            before, cost = file.memory, file.fixed_memory
+            writer.close_file(directory)
+            file.settle()
+            held -= before - file.memory
+            fixed -= cost
 
     def _run(self, function: Callable[[_T], _R], items: Sequence[_T]) -> list[_R]:
         assert self._executor is not None
@@ -248,15 +258,3 @@ class S3SinkTask(SinkTask):
             answer = self._client.head_bucket(Bucket=self._bucket)
         date = answer["ResponseMetadata"]["HTTPHeaders"]["date"]
         return int(parsedate_to_datetime(date).timestamp() * 1000)
-
-
-def _shrink(file: DataFile, _directory: str, _writer: PartitionWriter) -> None:
-    file.shrink()
-
-
-def _spill(file: DataFile, _directory: str, _writer: PartitionWriter) -> None:
-    file.spill()
-
-
-def _close(_file: DataFile, directory: str, writer: PartitionWriter) -> None:
-    writer.close_file(directory)

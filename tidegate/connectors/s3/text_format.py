@@ -39,7 +39,7 @@ class JsonFormat(FileFormat):
     """
 
     def __init__(self, suffix: str, compress: Compress | None, *, numeric_decimals: bool) -> None:
-        super().__init__(f"json{suffix}", _GATHER_BYTES)
+        super().__init__(f"json{suffix}", _GATHER_BYTES, 0)
         self._compress = compress
         self._numeric = numeric_decimals
 
@@ -78,7 +78,7 @@ class ByteArrayFormat(FileFormat):
     """
 
     def __init__(self, extension: str, separator: bytes, suffix: str, compress: Compress | None) -> None:
-        super().__init__(f"{extension.lstrip('.')}{suffix}", _GATHER_BYTES)
+        super().__init__(f"{extension.lstrip('.')}{suffix}", _GATHER_BYTES, 0)
         self._separator = separator
         self._compress = compress
 
