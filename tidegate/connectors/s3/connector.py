@@ -62,8 +62,8 @@ The store has to list multipart uploads and to keep them across its own restarts
 
 Keys and class names are Confluent's, so a configuration works as it stands. What differs:
 
-- `schema.compatibility` is BACKWARD unless set, NONE there. FORWARD keeps the first schema a topic was seen with;
-  there a record of an older version begins a file of its own.
+- `schema.compatibility` is BACKWARD unless set, NONE there, and judges by what schemas hold rather than by their
+  versions ([decision 0023](../decisions/0023-the-s3-sink-judges-schemas-by-what-they-hold.md)).
 - `store.kafka.keys` and `store.kafka.headers` add columns to the same file
   ([decision 0021](../decisions/0021-keys-and-headers-are-columns-of-the-s3-file.md)), so `keys.format.class` and
   `headers.format.class` mean nothing, and `behavior.on.null.values=write` is not there.
