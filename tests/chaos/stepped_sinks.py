@@ -8,11 +8,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import NamedTuple
 
+import psycopg
+from psycopg import sql
+
 from tests.chaos.tripwire import HttpFrames, KafkaFrames, PostgresFrames, Tripwire
 from tests.conftest import TEST_BUCKET
 from tests.integration.connectors.iceberg_harness import Lakehouse, rest_catalog
 from tests.integration.connectors.lake import Lake
-from tidegate.devstack import ApacheKafka, SeaweedFS, Tansu
+from tidegate.devstack import ApacheKafka, Postgres, SeaweedFS, Tansu
 
 VALUES = (
     '{"type":"record","name":"Row","fields":[{"name":"id","type":"long"},{"name":"note","type":["null","string"]}]}'
@@ -111,6 +114,41 @@ class SteppedS3(SteppedSink):
         return sorted(
             id_ for key in keys for id_ in self._lake.table(key.removeprefix(f"{self._lake.prefix}/"))["id"].to_pylist()
         )
+
+
+class SteppedJdbc(SteppedSink):
+    """The JDBC sink into PostgreSQL."""
+
+    steps = (
+        Step("database", r"^BEGIN"),
+        Step("database", r"^(INSERT INTO|COPY) \"?step"),
+        Step("database", r"^UPDATE .*tidegate_offsets.* SET next_offset"),
+        Step("database", r"^COMMIT"),
+        *_IN_KAFKA,
+        Step("database", r"^UPDATE .*tidegate_offsets.* SET committed_offset"),
+    )
+
+    def __init__(self, broker: Tansu | ApacheKafka, postgres: Postgres) -> None:
+        super().__init__(broker)
+        postgres.create_database(self.prefix)
+        self._url = postgres.url(self.prefix)
+        address = self.add_wire("database", f"{postgres.host}:{postgres.port('postgres')}", PostgresFrames)
+        self._keys = {
+            "connector.class": "jdbc-sink",
+            "connection.url": f"jdbc:postgresql://{address}/{self.prefix}",
+            "connection.user": postgres.user,
+            "connection.password": postgres.password,
+            "auto.create": "true",
+            "offset.flush.interval.ms": "200",
+        }
+
+    def config(self, name: str) -> Mapping[str, str]:
+        return {**self._keys, "table.name.format": name}
+
+    def ids(self, name: str) -> list[int]:
+        with psycopg.connect(self._url, autocommit=True) as database:
+            query = sql.SQL("SELECT id FROM {} ORDER BY id").format(sql.Identifier(name))
+            return [row[0] for row in database.execute(query).fetchall()]
 
 
 class SteppedIceberg(SteppedSink):

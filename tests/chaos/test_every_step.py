@@ -18,7 +18,7 @@ import pytest
 from confluent_kafka import Producer
 
 from tests.chaos.pipeline import DEADLINE
-from tests.chaos.stepped_sinks import VALUES, Step, SteppedIceberg, SteppedS3, SteppedSink
+from tests.chaos.stepped_sinks import VALUES, Step, SteppedIceberg, SteppedJdbc, SteppedS3, SteppedSink
 from tests.chaos.tripwire import Trip, When
 from tests.integration.worker.lab import Lab, lab_config
 from tests.support.eventually import eventually
@@ -29,11 +29,13 @@ _SPAN = 50
 _ROUNDS: tuple[When, ...] = get_args(When)
 
 
-@pytest.fixture(params=["s3", "iceberg"])
+@pytest.fixture(params=["s3", "jdbc", "iceberg"])
 def sink(request: pytest.FixtureRequest, apache_kafka: ApacheKafka) -> Iterator[SteppedSink]:
     """Each kind of sink."""
-    if request.param == "s3":
-        made: SteppedSink = SteppedS3(apache_kafka, request.getfixturevalue("seaweedfs"))
+    if request.param == "jdbc":
+        made: SteppedSink = SteppedJdbc(apache_kafka, request.getfixturevalue("postgres"))
+    elif request.param == "s3":
+        made = SteppedS3(apache_kafka, request.getfixturevalue("seaweedfs"))
     else:
         made = SteppedIceberg(apache_kafka, request.getfixturevalue("seaweedfs"))
     with made:
