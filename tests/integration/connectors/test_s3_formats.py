@@ -275,7 +275,7 @@ def test_a_backlog_over_500_directories_spills_and_still_makes_whole_files(
 
 
 def test_a_backlog_without_room_on_the_disk_closes_files_early(lake: Lake) -> None:
-    bound = 16 << 20
+    bound = 48 << 20
     keys = {"buffer.memory.bytes": str(bound), "spill.bytes": "0"}
     run = s3_sink(lake, keys=keys, partitioner_class="field", partition_field_name="name").start(T0)
     assert _backlog(run) <= bound

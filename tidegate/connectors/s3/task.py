@@ -241,7 +241,8 @@ class S3SinkTask(SinkTask):
                 held -= before - file.memory
         opened.sort(key=lambda each: each[0].size, reverse=True)
         for file, directory, writer in opened:
-            if held + fixed <= self._memory_limit * 3 // 4:
+            room = self._memory_limit - fixed
+            if held <= room // 2 and room >= self._memory_limit // 4:
                 break
             before, cost = file.memory, file.fixed_memory
             writer.close_file(directory)
