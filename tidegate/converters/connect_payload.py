@@ -15,18 +15,26 @@ from tidegate.records.codec import DatumError
 PayloadReader = Callable[[Any], Any]
 """Takes a parsed JSON value, gives one that ``pyarrow.array`` takes for the type. Raises DatumError."""
 
+LeafReader = Callable[[pa.Field, str], PayloadReader | None]
+"""Takes a field without children and where it stands, gives a reader of its own for it, or None for the usual one."""
+
 _EXACT = decimal.Context(prec=100)
 
 
-def payload_reader(field: pa.Field, path: str = "", defaults: Any = None) -> PayloadReader:
+def _usual(field: pa.Field, path: str) -> PayloadReader | None:
+    return None
+
+
+def payload_reader(field: pa.Field, path: str = "", defaults: Any = None, leaf: LeafReader = _usual) -> PayloadReader:
     """A reader of a field's payloads.
 
     Args:
         field: type and nullability.
         path: where it stands, for error sentences.
         defaults: the Connect schema it came from, for defaults of fields that are missing.
+        leaf: reads some leaves otherwise than Connect.
     """
-    inner = _reader(field.type, path, defaults)
+    inner = _reader(field, path, defaults, leaf)
 
     def read(value: Any) -> Any:
         if value is not None:
@@ -38,16 +46,20 @@ def payload_reader(field: pa.Field, path: str = "", defaults: Any = None) -> Pay
     return read
 
 
-def _reader(kind: pa.DataType, path: str, schema: Any) -> PayloadReader:
+def _reader(field: pa.Field, path: str, schema: Any, leaf: LeafReader) -> PayloadReader:
+    kind = field.type
     types = pa.types
     schema = schema if isinstance(schema, dict) else {}
     if types.is_struct(kind):
-        return _struct(kind, path, schema)
+        return _struct(kind, path, schema, leaf)
     if types.is_map(kind):
-        return _map(kind, path, schema)
+        return _map(kind, path, schema, leaf)
     if types.is_list(kind):
-        items = payload_reader(kind.value_field, f"{path}[]", schema.get("items"))
+        items = payload_reader(kind.value_field, f"{path}[]", schema.get("items"), leaf)
         return lambda value: [items(item) for item in _instance(value, list, "an array", path)]
+    own = leaf(field, path)
+    if own is not None:
+        return own
     if types.is_decimal(kind):
         return lambda value: _decimal(value, kind, path)
     if types.is_binary(kind):
@@ -62,12 +74,12 @@ def _reader(kind: pa.DataType, path: str, schema: Any) -> PayloadReader:
     return lambda value: _integer(value, bits, path)
 
 
-def _struct(kind: pa.StructType, path: str, schema: dict[str, Any]) -> PayloadReader:
+def _struct(kind: pa.StructType, path: str, schema: dict[str, Any], leaf: LeafReader) -> PayloadReader:
     described = schema.get("fields") or [{}] * kind.num_fields
     readers = [
         (
             child.name,
-            payload_reader(child, f"{path}.{child.name}" if path else child.name, one),
+            payload_reader(child, f"{path}.{child.name}" if path else child.name, one, leaf),
             one.get("default"),
         )
         for child, one in zip(kind, described, strict=True)
@@ -84,9 +96,9 @@ def _struct(kind: pa.StructType, path: str, schema: dict[str, Any]) -> PayloadRe
     return read
 
 
-def _map(kind: pa.MapType, path: str, schema: dict[str, Any]) -> PayloadReader:
-    keys = payload_reader(kind.key_field.with_nullable(False), f"{path}{{}}", schema.get("keys"))
-    values = payload_reader(kind.item_field, f"{path}{{}}", schema.get("values"))
+def _map(kind: pa.MapType, path: str, schema: dict[str, Any], leaf: LeafReader) -> PayloadReader:
+    keys = payload_reader(kind.key_field.with_nullable(False), f"{path}{{}}", schema.get("keys"), leaf)
+    values = payload_reader(kind.item_field, f"{path}{{}}", schema.get("values"), leaf)
 
     def read(value: Any) -> list[tuple[Any, Any]]:
         if isinstance(value, dict):

@@ -13,6 +13,7 @@ import pyarrow as pa
 from tidegate.converters.base import Converter, Decoded, DecodedRun, Encoded
 from tidegate.converters.connect_payload import PayloadReader, payload_reader
 from tidegate.converters.connect_schema import ConnectSchemaError, arrow_field, connect_schema
+from tidegate.converters.declared_schema import declared_schema
 from tidegate.converters.json_inference import InferredRun, inferred_runs
 from tidegate.converters.json_values import json_values
 from tidegate.converters.options import boolean, choice
@@ -46,7 +47,10 @@ class _Run:
 
 
 class JsonConverter(Converter):
-    """Writes and reads JSON; with ``schemas.enable`` each message is an object of ``schema`` and ``payload``."""
+    """Writes and reads JSON; with ``schemas.enable`` each message is an object of ``schema`` and ``payload``.
+
+    With a declared schema messages are read as payloads of it, whatever ``schemas.enable`` says.
+    """
 
     def __init__(self) -> None:
         self._shapes: dict[bytes, _Shape] = {}
@@ -57,6 +61,7 @@ class JsonConverter(Converter):
         self._stage = Stage.KEY_CONVERTER if is_key else Stage.VALUE_CONVERTER
         self._schemas = boolean(config, "schemas.enable", True)
         self._numeric = choice(config, ["decimal.format"], ["BASE64", "NUMERIC"]) == "NUMERIC"
+        self._declared = declared_schema(config, self._side, registry)
 
     def encode(self, topic: str, column: pa.Array, field: pa.Field) -> Encoded:
         """See the base class."""
@@ -85,6 +90,10 @@ class JsonConverter(Converter):
 
     def decode(self, topic: str, data: pa.Array) -> Decoded:
         """See the base class."""
+        if self._declared is not None:
+            found = self._declared.decode(data)
+            runs = [DecodedRun(found.rows, found.values, self._declared.field)] if len(found.rows) else []
+            return Decoded(runs, [self._fault(fault.row, fault.message) for fault in found.faults])
         return (None if self._schemas else self._at_once(data)) or self._one_by_one(data)
 
     def _at_once(self, data: pa.Array) -> Decoded | None:

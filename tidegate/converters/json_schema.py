@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import orjson
 import pyarrow as pa
-from jsonschema.exceptions import SchemaError
-from jsonschema.validators import Draft7Validator, validator_for
-from referencing import Registry
-from referencing.exceptions import Unresolvable
-from referencing.jsonschema import DRAFT7
 
 from tidegate.converters.connect_payload import PayloadReader, payload_reader
 from tidegate.converters.connect_schema import arrow_field, connect_schema
 from tidegate.converters.json_inference import InferredRun, inferred_runs
+from tidegate.converters.json_schema_check import Check, json_schema_check
 from tidegate.converters.json_schema_text import json_schema
 from tidegate.converters.json_schema_types import JsonSchemaTypes, NoConnectSchemaError
 from tidegate.converters.json_values import json_values
@@ -34,9 +30,6 @@ from tidegate.records.envelope import SCHEMA_NAME, SCHEMALESS
 from tidegate.records.schema_error import UnusableSchemaError
 from tidegate.records.wire_format import HEADER_SIZE
 from tidegate.registry_client import RegistryClient, Schema, SchemaType
-
-Check = Callable[[Any], str | None]
-"""Takes a JSON value, gives a sentence about what is wrong with it, or None."""
 
 
 class JsonSchemaConverter(RegistryConverter):
@@ -85,25 +78,7 @@ class JsonSchemaConverter(RegistryConverter):
         return _JsonSchemaReader(field, payload_reader(field, "", connect), check)
 
     def _check(self, schema: Schema, document: Any) -> Check:
-        resources = [(name, DRAFT7.create_resource(_parsed(one))) for name, one in self.referenced(schema).items()]
-        kind = validator_for(document, default=Draft7Validator)
-        try:
-            kind.check_schema(document)
-        except SchemaError as error:
-            raise UnusableSchemaError(f"The schema breaks the rules of JSON Schema: {error.message}.") from None
-        validator = kind(document, registry=Registry().with_resources(resources))
-
-        def check(value: Any) -> str | None:
-            try:
-                error = next(iter(validator.iter_errors(value)), None)
-            except Unresolvable as unresolved:
-                return f"The schema refers to what is not there: {unresolved.ref}."
-            if error is None:
-                return None
-            path = ".".join(map(str, error.absolute_path))
-            return f"{f'Field {path}' if path else 'The record'} breaks the schema: {error.message}."
-
-        return check
+        return json_schema_check(document, {name: _parsed(one) for name, one in self.referenced(schema).items()})
 
 
 class _JsonSchemaWriter(Writer):

@@ -45,6 +45,7 @@ def consumed(
     first_offset: int = 0,
     offsets: Sequence[int] | None = None,
     timestamps: Sequence[int | None] | None = None,
+    headers: Sequence[Sequence[tuple[str, bytes]] | None] | None = None,
 ) -> Batch:
     """A batch as a worker gives it to a sink; offsets count on from ``first_offset`` unless given."""
     rows = len(value)
@@ -61,12 +62,16 @@ def consumed(
     columns = [
         key,
         value,
-        pa.nulls(rows, HEADERS),
+        pa.array([_headers(each) for each in headers] if headers else [None] * rows, HEADERS),
         pa.array(timestamps or [1_700_000_000_000] * rows, pa.int64()).cast(TIMESTAMP),
         pa.array(partitions, pa.int32()),
         pa.array(offsets if offsets is not None else range(first_offset, first_offset + rows), pa.int64()),
     ]
     return Batch(topic, pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields)))
+
+
+def _headers(given: Sequence[tuple[str, bytes]] | None) -> list[dict[str, object]] | None:
+    return None if given is None else [{"key": key, "value": value} for key, value in given]
 
 
 class SinkHarness:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +18,8 @@ from tests.integration.connectors.sink_harness import RunningSink, SinkHarness, 
 from tests.integration.connectors.target_database import TargetDatabase
 from tests.support.eventually import eventually
 from tidegate.connectors.jdbc_sink import JdbcSinkConnector
+from tidegate.connectors.jdbc_sink.dialect import Dialect
+from tidegate.connectors.jdbc_sink.session import Session
 from tidegate.errors import FatalError, FencedError, RecordHaltedError, RetriableError
 from tidegate.records.envelope import Batch, TopicPartition
 
@@ -157,6 +160,38 @@ def test_a_zombie_in_mid_transaction_is_waited_for(database: TargetDatabase) -> 
     with pytest.raises(FencedError):
         zombie.put(_changes(2))
     held.close()
+
+
+def test_a_zombie_that_stands_still_in_mid_transaction_does_not_lock_its_successor_out(
+    database: TargetDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if database.kind == "sqlite":
+        pytest.skip("a SQLite database has one writer at a time")
+    monkeypatch.setattr(Dialect, "standstill_seconds", 1)
+    harness = sink(database, auto_create="true", max_retries="0")
+    zombie = harness.start(T0)
+    zombie.put(rows([0]))
+    asleep, awake = threading.Event(), threading.Event()
+    run = Session.run
+
+    def stand_still(session: Session, statement: Any, values: Any = None) -> int:
+        if statement == "COMMIT" and not asleep.is_set():
+            asleep.set()
+            awake.wait()
+        return run(session, statement, values)
+
+    monkeypatch.setattr(Session, "run", stand_still)
+    with ThreadPoolExecutor() as pool:
+        writing = pool.submit(zombie.put, rows([1]))
+        try:
+            assert asleep.wait(30)
+            successor = pool.submit(harness.start, T0).result(40)
+        finally:
+            awake.set()
+        with pytest.raises(RetriableError):
+            writing.result(30)
+    successor.put(rows([0, 1]))
+    assert database.one('SELECT id FROM "orders" ORDER BY id') == [0, 1]
 
 
 def _changes(first_offset: int, count: int = 1) -> Batch:

@@ -11,15 +11,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from tests.conftest import TEST_BUCKET
-from tests.integration.connectors.sink_harness import SinkHarness, consumed, records
+from tests.integration.connectors.lake import Lake, s3_sink
+from tests.integration.connectors.sink_harness import MemorySinkContext, consumed, records
 from tests.support.eventually import eventually
 from tidegate.connectors.s3 import S3SinkConnector
-from tidegate.connectors.s3.manifest import read_manifest
 from tidegate.connectors.s3.multipart import complete_upload
 from tidegate.devstack import SeaweedFS
 from tidegate.errors import FatalError, RecordHaltedError, RetriableError
@@ -31,49 +30,9 @@ ID = pa.field("id", pa.int64(), nullable=False)
 NAME = pa.field("name", pa.string())
 
 
-class Lake:
-    """The bucket below one prefix, as a reader sees it."""
-
-    def __init__(self, store: SeaweedFS) -> None:
-        self.prefix = f"lake-{uuid.uuid4().hex[:8]}"
-        self.client: Any = store.client()
-        self.config = {
-            "s3.bucket.name": TEST_BUCKET,
-            "store.url": store.endpoint_url,
-            "aws.access.key.id": store.access_key,
-            "aws.secret.access.key": store.secret_key,
-            "topics.dir": self.prefix,
-        }
-
-    def files(self, below: str = "orders/") -> list[str]:
-        found = self.client.list_objects_v2(Bucket=TEST_BUCKET, Prefix=f"{self.prefix}/{below}").get("Contents", [])
-        return sorted(item["Key"].removeprefix(f"{self.prefix}/") for item in found)
-
-    def manifests(self) -> list[str]:
-        """Those that still promise files."""
-        keys = self.files("_tidegate/sink/manifests/")
-        return [key for key in keys if read_manifest(self.client, TEST_BUCKET, f"{self.prefix}/{key}")]
-
-    def uploads(self) -> list[str]:
-        found = self.client.list_multipart_uploads(Bucket=TEST_BUCKET, Prefix=f"{self.prefix}/")
-        return [upload["Key"] for upload in found.get("Uploads", [])]
-
-    def table(self, key: str) -> pa.Table:
-        body = self.client.get_object(Bucket=TEST_BUCKET, Key=f"{self.prefix}/{key}")["Body"].read()
-        return pq.ParquetFile(pa.BufferReader(body)).read()
-
-    def ids(self) -> list[int]:
-        return sorted(id_ for key in self.files() for id_ in self.table(key)["id"].to_pylist())
-
-
 @pytest.fixture
 def lake(seaweedfs: SeaweedFS) -> Lake:
     return Lake(seaweedfs)
-
-
-def sink(lake: Lake, *, tolerant: bool = False, **keys: str) -> SinkHarness:
-    config = {**lake.config, **{key.replace("_", "."): value for key, value in keys.items()}}
-    return SinkHarness(S3SinkConnector(), config, tolerant=tolerant)
 
 
 def rows(ids: Sequence[int], *, partition: int = 0, **kwargs: Any) -> Batch:
@@ -82,7 +41,7 @@ def rows(ids: Sequence[int], *, partition: int = 0, **kwargs: Any) -> Batch:
 
 
 def test_a_file_appears_whole_after_its_offset_is_committed(lake: Lake) -> None:
-    run = sink(lake).start(T0)
+    run = s3_sink(lake).start(T0)
     run.put(rows(range(100)))
     assert run.commit() == {}  # nothing is due
     offsets = run.prepare(closing=True)
@@ -100,7 +59,7 @@ def test_a_file_appears_whole_after_its_offset_is_committed(lake: Lake) -> None:
 
 
 def test_a_closing_commit_is_not_the_end(lake: Lake) -> None:
-    run = sink(lake).start(T0)
+    run = s3_sink(lake).start(T0)
     run.put(rows(range(10)))
     run.commit(closing=True)
     assert run.commit(closing=True) == {}
@@ -146,7 +105,7 @@ CRASHES = [
 
 @pytest.mark.parametrize("crash", CRASHES)
 def test_the_successor_repairs_whatever_a_death_left(lake: Lake, crash: Callable[[Any], None]) -> None:
-    harness = sink(lake, flush_size="7", partitioner_class="field", partition_field_name="name")
+    harness = s3_sink(lake, flush_size="7", partitioner_class="field", partition_field_name="name")
     first = harness.start(T0)
     value = records([{"id": id_, "name": "ab"[id_ % 2]} for id_ in range(30)], ID, NAME)
     first.put(consumed("orders", value))
@@ -164,7 +123,7 @@ def test_the_successor_repairs_whatever_a_death_left(lake: Lake, crash: Callable
 
 
 def test_a_zombie_prepares_but_what_it_prepared_is_never_seen(lake: Lake) -> None:
-    harness = sink(lake)
+    harness = s3_sink(lake)
     zombie = harness.start(T0)
     zombie.put(rows(range(50)))
     successor = harness.start(T0)
@@ -186,7 +145,7 @@ def test_a_zombie_prepares_but_what_it_prepared_is_never_seen(lake: Lake) -> Non
 
 
 def test_what_a_zombie_prepares_after_its_successor_has_finished_is_never_seen(lake: Lake) -> None:
-    harness = sink(lake)
+    harness = s3_sink(lake)
     zombie = harness.start(T0)
     successor = harness.start(T0)
     successor.put(rows(range(20)))
@@ -201,7 +160,7 @@ def test_what_a_zombie_prepares_after_its_successor_has_finished_is_never_seen(l
 
 
 def test_manifests_do_not_pile_up(lake: Lake) -> None:
-    run = sink(lake).start(T0)
+    run = s3_sink(lake).start(T0)
     for start in range(0, 50, 10):
         run.put(rows(range(start, start + 10)))
         run.commit(closing=True)
@@ -209,11 +168,9 @@ def test_manifests_do_not_pile_up(lake: Lake) -> None:
 
 
 def test_a_late_holder_does_not_touch_its_successors_files(lake: Lake) -> None:
-    harness = sink(lake)
-    late = sink(lake)
+    harness = s3_sink(lake)
+    late = s3_sink(lake)
     stale = late.connector.task_class()
-    from tests.integration.connectors.sink_harness import MemorySinkContext
-
     stale.start(late.connector.config_def.parse(late.config), MemorySinkContext("sink", 1, tolerant=False))
     time.sleep(1.1)
     successor = harness.start(T0, epoch=2)
@@ -226,7 +183,7 @@ def test_a_late_holder_does_not_touch_its_successors_files(lake: Lake) -> None:
 
 
 def test_a_commit_that_is_tried_again_holds_everything(lake: Lake) -> None:
-    run = sink(lake).start(T0)
+    run = s3_sink(lake).start(T0)
     run.put(rows(range(10)))
     run.prepare(closing=True)
     run.put(rows(range(10, 20)))
@@ -236,7 +193,7 @@ def test_a_commit_that_is_tried_again_holds_everything(lake: Lake) -> None:
 
 
 def test_a_committed_upload_that_somebody_aborted_is_said_loudly(lake: Lake) -> None:
-    harness = sink(lake)
+    harness = s3_sink(lake)
     first = harness.start(T0)
     first.put(rows(range(10)))
     first.kafka_commit(first.prepare(closing=True))
@@ -247,7 +204,7 @@ def test_a_committed_upload_that_somebody_aborted_is_said_loudly(lake: Lake) -> 
 
 
 def test_rotation_by_rows_cuts_exactly(lake: Lake) -> None:
-    run = sink(lake, flush_size="40").start(T0)
+    run = s3_sink(lake, flush_size="40").start(T0)
     run.put(rows(range(100)))
     assert run.task.commit_due()
     run.commit()
@@ -261,7 +218,7 @@ def test_rotation_by_rows_cuts_exactly(lake: Lake) -> None:
 
 
 def test_rotation_by_record_time_waits_for_a_later_record(lake: Lake) -> None:
-    run = sink(lake, rotate_interval_ms="60000").start(T0)
+    run = s3_sink(lake, rotate_interval_ms="60000").start(T0)
     times = [1_700_000_000_000 + 20_000 * i for i in range(9)]
     run.put(rows(range(2), timestamps=times[:2]))
     assert not run.task.commit_due()
@@ -272,7 +229,7 @@ def test_rotation_by_record_time_waits_for_a_later_record(lake: Lake) -> None:
 
 
 def test_rotation_by_the_clock_needs_no_record(lake: Lake) -> None:
-    run = sink(lake, rotate_schedule_interval_ms="1000").start(T0)
+    run = s3_sink(lake, rotate_schedule_interval_ms="1000").start(T0)
     run.put(rows(range(3)))
     eventually(run.task.commit_due, timeout=10)
     run.commit()
@@ -280,7 +237,7 @@ def test_rotation_by_the_clock_needs_no_record(lake: Lake) -> None:
 
 
 def test_rotation_by_bytes(lake: Lake) -> None:
-    run = sink(lake, rotate_bytes="200000", parquet_codec="none").start(T0)
+    run = s3_sink(lake, rotate_bytes="200000", parquet_codec="none").start(T0)
     for start in range(0, 60_000, 5_000):
         run.put(rows(range(start, start + 5_000)))
     run.commit(closing=True)
@@ -292,26 +249,8 @@ def test_rotation_by_bytes(lake: Lake) -> None:
     assert lake.ids() == list(range(60_000))
 
 
-def test_memory_stays_bounded_over_many_directories(lake: Lake) -> None:
-    run = sink(lake, buffer_memory_bytes=str(8 << 20), partitioner_class="field", partition_field_name="name").start(T0)
-    blob = pa.field("blob", pa.binary(), nullable=False)
-    expected = 0
-    for _ in range(12):
-        value = records(
-            [{"id": expected + i, "name": f"d{i % 50}", "blob": uuid.uuid4().bytes * 256} for i in range(500)],
-            ID,
-            NAME,
-            blob,
-        )
-        run.put(consumed("orders", value, first_offset=expected))
-        expected += 500
-        assert sum(writer.memory for writer in run.task._writers.values()) <= 8 << 20  # type: ignore[attr-defined]
-    run.commit(closing=True)
-    assert lake.ids() == list(range(expected))
-
-
 def test_large_files_go_in_parts(lake: Lake) -> None:
-    run = sink(lake, s3_part_size=str(5 << 20), parquet_codec="none", parquet_row_group_bytes=str(1 << 20)).start(T0)
+    run = s3_sink(lake, s3_part_size=str(5 << 20), parquet_codec="none", parquet_row_group_bytes=str(1 << 20)).start(T0)
     blob = pa.field("blob", pa.binary(), nullable=False)
     for start in range(0, 3000, 500):
         value = records([{"id": start + i, "blob": uuid.uuid4().bytes * 512} for i in range(500)], ID, blob)
@@ -322,7 +261,7 @@ def test_large_files_go_in_parts(lake: Lake) -> None:
 
 
 def test_partitions_of_a_topic_commit_apart(lake: Lake) -> None:
-    run = sink(lake, flush_size="10").start(T0, T1)
+    run = s3_sink(lake, flush_size="10").start(T0, T1)
     run.put(rows(range(10)))
     run.put(rows(range(4), partition=1))
     offsets = run.commit()
@@ -333,7 +272,7 @@ def test_partitions_of_a_topic_commit_apart(lake: Lake) -> None:
 
 
 def test_a_batch_of_several_partitions_is_sorted_into_their_files(lake: Lake) -> None:
-    run = sink(lake).start(T0, T1)
+    run = s3_sink(lake).start(T0, T1)
     value = records([{"id": i, "name": "x"} for i in range(6)], ID, NAME)
     run.put(consumed("orders", value, partition=[0, 1, 0, 1, 1, 0], offsets=[0, 0, 1, 1, 2, 2]))
     run.commit(closing=True)
@@ -341,7 +280,7 @@ def test_a_batch_of_several_partitions_is_sorted_into_their_files(lake: Lake) ->
 
 
 def test_partition_by_field_keeps_the_field_and_escapes_it(lake: Lake) -> None:
-    run = sink(
+    run = s3_sink(
         lake, partitioner_class="io.confluent.connect.storage.partitioner.FieldPartitioner", partition_field_name="name"
     ).start(T0)
     value = records([{"id": 0, "name": "a/b=c"}, {"id": 1, "name": None}, {"id": 2, "name": "ü"}], ID, NAME)
@@ -357,7 +296,7 @@ def test_partition_by_field_keeps_the_field_and_escapes_it(lake: Lake) -> None:
 
 def test_partition_by_time_of_a_field_in_a_time_zone(lake: Lake) -> None:
     at = pa.field("at", pa.timestamp("us", "UTC"))
-    run = sink(
+    run = s3_sink(
         lake,
         tolerant=True,
         partitioner_class="time",
@@ -378,7 +317,7 @@ def test_partition_by_time_of_a_field_in_a_time_zone(lake: Lake) -> None:
 
 
 def test_the_gate_halts_a_renamed_field_and_goes_on(lake: Lake) -> None:
-    harness = sink(lake, tolerant=True)
+    harness = s3_sink(lake, tolerant=True)
     run = harness.start(T0)
     user = pa.field("userId", pa.string(), nullable=False)
     renamed = pa.field("user_id", pa.string(), nullable=False)
@@ -401,7 +340,7 @@ def test_the_gate_halts_a_renamed_field_and_goes_on(lake: Lake) -> None:
 
 
 def test_an_intolerant_sink_stops_exactly_at_the_bad_record(lake: Lake) -> None:
-    run = sink(lake).start(T0)
+    run = s3_sink(lake).start(T0)
     value = records([{"id": 0, "name": "a"}, {"id": 1, "name": "b"}, None, {"id": 3, "name": "c"}], ID, NAME)
     with pytest.raises(RecordHaltedError, match="null"):
         run.put(consumed("orders", value))
@@ -411,7 +350,7 @@ def test_an_intolerant_sink_stops_exactly_at_the_bad_record(lake: Lake) -> None:
 
 
 def test_a_widened_schema_begins_a_new_file_and_older_records_are_projected(lake: Lake) -> None:
-    run = sink(lake).start(T0)
+    run = s3_sink(lake).start(T0)
     narrow = records([{"id": 0}], pa.field("id", pa.int32(), nullable=False))
     run.put(consumed("orders", narrow))
     run.put(rows([1]))
@@ -424,7 +363,7 @@ def test_a_widened_schema_begins_a_new_file_and_older_records_are_projected(lake
 
 
 def test_without_compatibility_a_changed_schema_begins_a_new_file(lake: Lake) -> None:
-    run = sink(lake, schema_compatibility="NONE").start(T0)
+    run = s3_sink(lake, schema_compatibility="NONE").start(T0)
     for offset, value in enumerate([{"id": 0}, {"id": "x"}]):
         type_ = pa.int64() if offset == 0 else pa.string()
         run.put(consumed("orders", records([value], pa.field("id", type_)), first_offset=offset))
@@ -433,7 +372,7 @@ def test_without_compatibility_a_changed_schema_begins_a_new_file(lake: Lake) ->
 
 
 def test_values_without_a_schema_are_halted(lake: Lake) -> None:
-    run = sink(lake, tolerant=True).start(T0)
+    run = s3_sink(lake, tolerant=True).start(T0)
     run.put(consumed("orders", pa.array(["text", None])))
     assert [offset for _, offset, _ in run.context.halted] == [0, 1]
     run.commit()
@@ -456,16 +395,16 @@ def test_validation_finds_a_missing_bucket_and_an_absent_store(lake: Lake) -> No
 
 def test_a_store_that_is_away_is_retriable(lake: Lake) -> None:
     with pytest.raises(RetriableError, match="reach bucket"):
-        sink(lake, store_url="http://127.0.0.1:1").start(T0)
+        s3_sink(lake, store_url="http://127.0.0.1:1").start(T0)
 
 
 def test_a_bucket_that_is_missing_is_fatal(lake: Lake) -> None:
     with pytest.raises(FatalError, match=r"Check s3\.bucket\.name"):
-        sink(lake, s3_bucket_name="no-such-bucket").start(T0)
+        s3_sink(lake, s3_bucket_name="no-such-bucket").start(T0)
 
 
 def test_an_intolerant_sink_stops_at_values_without_a_schema(lake: Lake) -> None:
-    run = sink(lake).start(T0)
+    run = s3_sink(lake).start(T0)
     with pytest.raises(RecordHaltedError, match="not a record"):
         run.put(consumed("orders", pa.array(["text"])))
     assert lake.files("") == []
@@ -473,7 +412,7 @@ def test_an_intolerant_sink_stops_at_values_without_a_schema(lake: Lake) -> None
 
 def test_optional_nested_records_with_required_fields(lake: Lake) -> None:
     inner = pa.struct([pa.field("x", pa.int64(), nullable=False), pa.field("tags", pa.map_(pa.string(), pa.int32()))])
-    run = sink(lake).start(T0)
+    run = s3_sink(lake).start(T0)
     rows_: list[dict[str, Any]] = [{"id": 0, "s": {"x": 1, "tags": [("k", 2)]}}, {"id": 1, "s": None}]
     run.put(consumed("orders", records(rows_, ID, pa.field("s", inner))))
     run.put(rows([2]))
@@ -484,7 +423,7 @@ def test_optional_nested_records_with_required_fields(lake: Lake) -> None:
 
 
 def test_a_transaction_that_failed_is_offered_again_without_waiting_for_rotation(lake: Lake) -> None:
-    run = sink(lake, flush_size="10").start(T0)
+    run = s3_sink(lake, flush_size="10").start(T0)
     run.put(rows(range(10)))
     assert run.prepare()
     assert run.prepare()
@@ -493,7 +432,7 @@ def test_a_transaction_that_failed_is_offered_again_without_waiting_for_rotation
 
 
 def test_no_record_twice_over_many_crashes(lake: Lake) -> None:
-    harness = sink(lake, flush_size="13", partitioner_class="field", partition_field_name="name")
+    harness = s3_sink(lake, flush_size="13", partitioner_class="field", partition_field_name="name")
     total = 400
     steps = 0
     while harness.offsets.get(T0) is None or harness.offsets[T0].offset < total:
@@ -513,7 +452,7 @@ def test_no_record_twice_over_many_crashes(lake: Lake) -> None:
 
 
 def test_a_batch_put_again_after_s3_was_away_is_there_once(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = sink(lake, buffer_memory_bytes=str(8 << 20)).start(T0)
+    run = s3_sink(lake, buffer_memory_bytes=str(8 << 20)).start(T0)
     blob = pa.field("blob", pa.binary(), nullable=False)
 
     def batch(first: int) -> Batch:

@@ -35,6 +35,13 @@ def test_path_formats(pattern: str, path: str) -> None:
     assert PathFormat(pattern).format(datetime(2026, 3, 7, 4, 5, 6, tzinfo=UTC)) == path
 
 
+def test_names_in_paths_follow_the_locale() -> None:
+    moment = datetime(2026, 3, 7, 4, 5, 6, tzinfo=UTC)
+    assert PathFormat("EEEE/MMMM", "de-DE").format(moment) == "Samstag/März"
+    with pytest.raises(ValueError, match="not a locale"):
+        PathFormat("MMMM", "tlh-Qo")
+
+
 @pytest.mark.parametrize("pattern", ["", "'open", "QQ", "year=YYYY"])
 def test_unusable_path_formats_are_refused(pattern: str) -> None:
     with pytest.raises(ValueError, match=r"path format|means nothing"):
@@ -72,9 +79,11 @@ def test_nested_partition_fields() -> None:
 @given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from("xyz"), st.booleans()), min_size=1, max_size=40))
 def test_grouping_keeps_every_row_once_and_in_order(rows: list[tuple[int, str, bool]]) -> None:
     value = records([{"id": i} for i in range(len(rows))], pa.field("id", pa.int64()))
-    batch = consumed("t", value, partition=[row[0] for row in rows])
-    keep = pa.array([row[2] for row in rows])
-    found = groups(batch, pa.array([row[1] for row in rows]), keep, lambda column: column)
+    kept = pa.array([index for index, row in enumerate(rows) if row[2]], pa.int64())
+    partitions = pa.array([row[0] for row in rows], pa.int32()).take(kept)
+    ids = pa.RecordBatch.from_struct_array(value).take(kept)
+    directories = pa.array([row[1] for row in rows]).take(kept)
+    found = list(groups(ids, partitions, kept, kept, directories))
     seen: dict[int, tuple[int, str]] = {}
     for group in found:
         ids = group.rows.column("id").to_pylist()
@@ -101,7 +110,7 @@ def test_scheduled_rotation_is_on_the_clock(zone: str, schedule: int, now: str, 
 
 
 def test_manifest_names_tell_topics_apart() -> None:
-    names = ObjectNames("topics", "sink", "zstd")
+    names = ObjectNames("topics", "sink", "zstd.parquet")
     key = names.manifest(TopicPartition("a-1", 2), 7, 3, 99)
     assert parse_manifest_key(names.manifests(TopicPartition("a-1", 2)), key) == (7, 3, 99)
     assert parse_manifest_key(names.manifests(TopicPartition("a", 1)), key) is None
@@ -129,12 +138,18 @@ I32, I64, F64, STR = pa.int32(), pa.int64(), pa.float64(), pa.string()
         (struct(a=I64, b=(STR,)), struct(a=I64), "BACKWARD", struct(a=I64, b=(STR,))),
         (struct(a=I32), struct(a=I64), "BACKWARD", struct(a=I64)),
         (struct(a=I64), struct(a=I32), "BACKWARD", struct(a=I64)),
-        (struct(a=I64), struct(a=F64), "FULL", struct(a=F64)),
+        (struct(a=I64), struct(a=F64), "BACKWARD", struct(a=F64)),
+        (struct(a=I64), struct(a=I32, b=(STR,)), "FORWARD", struct(a=I64)),
+        (struct(a=(I64,)), struct(b=(STR,)), "FORWARD", struct(a=(I64,))),
+        (struct(a=pa.decimal128(12, 2)), struct(a=pa.decimal128(9, 2)), "FORWARD", struct(a=pa.decimal128(12, 2))),
+        (struct(a=I64), struct(a=I64, b=(STR,)), "FULL", struct(a=I64, b=(STR,))),
+        (struct(a=I64, b=(STR,)), struct(a=I64), "FULL", struct(a=I64, b=(STR,))),
+        (struct(a=(pa.null(),)), struct(a=(STR,)), "FULL", struct(a=(STR,))),
         (struct(a=I64), struct(a=(I64,)), "BACKWARD", struct(a=(I64,))),
         (struct(a=I64), struct(a=I64, b=STR), "BACKWARD", struct(a=I64, b=(STR,))),
         (struct(a=struct(x=I32)), struct(a=struct(x=I64, y=(STR,))), "BACKWARD", struct(a=struct(x=I64, y=(STR,)))),
         (struct(a=pa.list_(I32)), struct(a=pa.list_(I64)), "BACKWARD", struct(a=pa.list_(I64))),
-        (struct(a=pa.decimal128(9, 2)), struct(a=pa.decimal128(12, 2)), "FULL", struct(a=pa.decimal128(12, 2))),
+        (struct(a=pa.decimal128(9, 2)), struct(a=pa.decimal128(12, 2)), "BACKWARD", struct(a=pa.decimal128(12, 2))),
     ],
 )
 def test_the_gate_lets_through(known: pa.StructType, new: pa.StructType, mode: str, schema: pa.StructType) -> None:
@@ -149,7 +164,10 @@ def test_the_gate_lets_through(known: pa.StructType, new: pa.StructType, mode: s
         (struct(userId=STR), struct(user_id=STR), "BACKWARD", "'userId' is required.*'user_id'; renamed"),
         (struct(userId=STR), struct(user_id=STR), "FORWARD", "'userId' is required"),
         (struct(a=I64), struct(a=STR), "BACKWARD", "'a' is string and was int64"),
-        (struct(a=pa.decimal128(9, 2)), struct(a=pa.decimal128(9, 3)), "FULL", "'a' is decimal"),
+        (struct(a=pa.decimal128(9, 2)), struct(a=pa.decimal128(9, 3)), "BACKWARD", "'a' is decimal"),
+        (struct(a=I32), struct(a=I64), "FORWARD", "'a' is int64 and was int32, which can not hold it"),
+        (struct(a=I64), struct(a=(I64,)), "FORWARD", "'a' is optional in the record and required"),
+        (struct(a=I32), struct(a=I64), "FULL", "'a' is int64 and was int32: FULL keeps types"),
         (struct(a=struct(x=I32)), struct(a=struct(y=(I32,))), "BACKWARD", "'a.x' is required"),
         (struct(a=pa.list_(I32)), struct(a=pa.list_(STR)), "BACKWARD", r"'a\[\]' is string"),
     ],

@@ -52,6 +52,9 @@ class Dialect(ABC):
     quote_mark: ClassVar[str] = '"'
     table_options: ClassVar[str] = ""
     text_key: ClassVar[str] = "VARCHAR(255)"
+    standstill_seconds: ClassVar[int] = 10
+    """The server ends a transaction that waits for its client so long: a holder that stands still in the middle of one
+    would keep its successor waiting for the lock on its offsets."""
 
     def __init__(self, *, quoted: bool = True) -> None:
         self._quoted = quoted

@@ -90,6 +90,8 @@ class MariaDB(Dialect):
             session.run(f"SET SESSION sql_mode = '{_SQL_MODE}'")
             # A server of either kind answers to either kind of URL.
             self._text_key = _text_key("mariadb" if session.connection.dialect.is_mariadb else "mysql")  # type: ignore[attr-defined]
+            if session.connection.dialect.is_mariadb:  # type: ignore[attr-defined]
+                session.run(f"SET SESSION idle_write_transaction_timeout = {self.standstill_seconds}")
             session.memory[_PACKET] = int(session.rows("SELECT @@max_allowed_packet")[0][0])
 
     def check_transactional(self, session: Session, table: TableId) -> None:

@@ -22,6 +22,7 @@ from tidegate.connectors.jdbc_sink.table_id import TableId
 from tidegate.records.lines import joined, row_lines
 
 _STAGES = "tidegate_stages"
+_PREPARED = "tidegate_prepared"
 _COPY_COLUMN = re.compile(r", column (.+?)(?:: |$)")
 _ESCAPED = ("\\", "\\\\"), ("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t")
 _RULES = {
@@ -42,6 +43,11 @@ class PostgreSQL(Dialect):
     backend: ClassVar[str] = "postgresql"
     # A deferred constraint would refuse the whole transaction, at its end.
     begin: ClassVar[str] = "BEGIN; SET CONSTRAINTS ALL IMMEDIATE"
+
+    def prepare(self, session: Session) -> None:
+        if _PREPARED not in session.memory:
+            session.run(f"SET idle_in_transaction_session_timeout = '{self.standstill_seconds}s'")
+            session.memory[_PREPARED] = True
 
     def column_type(self, type_: pa.DataType, *, key: bool = False) -> str:
         types = pa.types

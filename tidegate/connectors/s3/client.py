@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import boto3
 from botocore.config import Config as BotoConfig
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
 
+from tidegate.connectors.s3.object_options import request_parameters
 from tidegate.errors import FatalError, RetriableError
 from tidegate.sdk.config_def import Config
 
@@ -49,7 +50,16 @@ def s3_client(config: Config, *, read_timeout: float = 60.0, attempts: int = 5, 
             response_checksum_validation="when_required",
         ),
     )
+    for operation, parameters in request_parameters(config).items():
+        client.meta.events.register(f"before-parameter-build.s3.{operation}", _adding(parameters))
     return client
+
+
+def _adding(parameters: Mapping[str, str]) -> Callable[..., None]:
+    def add(params: dict[str, Any], **_: Any) -> None:
+        params.update(parameters)
+
+    return add
 
 
 def error_code(error: ClientError) -> str:

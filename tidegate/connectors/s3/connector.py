@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from tidegate.connectors.s3.client import s3_client, s3_errors
+from tidegate.connectors.s3.format_choice import format_name
 from tidegate.connectors.s3.keys import CONFIG
 from tidegate.connectors.s3.task import S3SinkTask
 from tidegate.errors import ConfigProblem, TidegateError
@@ -31,22 +32,100 @@ appear a takeover later than its offset, but it appears.
 - All open files of a topic partition rotate together: many directories with few records make small files.
 - When offsets are altered, the files already written stay: going back writes records again, under the same names where
   rotation cuts at the same offsets.
-- Objects below `<topics.dir>/_tidegate/` are the connector's own: manifests, and the widest schema of each topic, which
-  the gate (`schema.compatibility`) judges by. Delete `_tidegate/<connector>/schemas/<topic>.json` to begin anew.
+- Objects below `<topics.dir>/_tidegate/` are the connector's own: manifests, and the schema of each topic, which the
+  gate (`schema.compatibility`) judges by. Delete `_tidegate/<connector>/schemas/<topic>.json` to begin anew.
 
-The default of `schema.compatibility` is BACKWARD here, NONE in Confluent's connector.
+Memory is bounded by `buffer.memory.bytes`, however many directories a backlog is spread over: above it open files are
+compressed and sent, then spilled to the local disk up to `spill.bytes`, then closed early. What is spilled has no name
+and is gone with the process, so nothing of it is left by kill -9.
+
+A record that a file can not hold (null, no record, a field without its type) is halted by itself: it goes to the dead
+letter queue or fails the task, and the rest goes on.
+
+## Schemas
+
+What arrives with a schema (`avro`, `protobuf`, `jsonschema`, `json` with `schemas.enable`) is written with it. JSON
+without one is inferred batch by batch, which may differ from batch to batch; better declare it: the
+[json converter](../converters.md#json) takes `value.converter.schema.content` or `value.converter.schema.subject`, and
+records that do not fit are halted one by one.
+
+## Other stores
+
+- AWS: `s3.region`; `s3.path.style.access.enabled=false` for buckets that are named in the host.
+- MinIO, SeaweedFS, Ceph: `store.url=http://host:port`, the rest as it stands.
+- Cloudflare R2: `store.url=https://<account>.r2.cloudflarestorage.com` and `s3.region=auto`. It has no canned ACLs,
+  no tags and no keys of KMS: leave `s3.acl.canned`, `s3.object.tagging` and `s3.ssea.name` out.
+
+The store has to list multipart uploads and to keep them across its own restarts. Tests run on SeaweedFS.
+
+## Coming from Confluent's connector
+
+Keys and class names are Confluent's, so a configuration works as it stands. What differs:
+
+- `schema.compatibility` is BACKWARD unless set, NONE there, and judges by what schemas hold rather than by their
+  versions ([decision 0023](../decisions/0023-the-s3-sink-judges-schemas-by-what-they-hold.md)).
+- `store.kafka.keys` and `store.kafka.headers` add columns to the same file
+  ([decision 0021](../decisions/0021-keys-and-headers-are-columns-of-the-s3-file.md)), so `keys.format.class` and
+  `headers.format.class` mean nothing, and `behavior.on.null.values=write` is not there.
+- `flush.size` has a default. Rotation by the clock, by bytes or under memory pressure is exactly once too.
+- `parquet.codec` is zstd unless set, snappy there. `avro.codec` has xz and zstandard as well.
+"""
+
+_EXAMPLE = """\
+Events of an application, plain JSON, to Parquet by hour of the event, a file each quarter of an hour at the latest:
+
+```yaml
+name: app-events
+connector.class: s3-sink
+tasks.max: 4
+topics: app.events
+value.converter: json
+value.converter.schemas.enable: false
+value.converter.schema.content: >
+  {"type": "record", "name": "Event", "fields": [
+    {"name": "id", "type": "string"},
+    {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}},
+    {"name": "kind", "type": "string"},
+    {"name": "amount", "type": ["null", "double"]}]}
+errors.tolerance: all
+errors.deadletterqueue.topic.name: app.events.halted
+s3.bucket.name: lake
+store.url: http://minio:9000
+aws.access.key.id: ${env:STORE_KEY}
+aws.secret.access.key: ${env:STORE_SECRET}
+partitioner.class: hourly
+timestamp.extractor: RecordField
+timestamp.field: at
+timezone: Europe/Berlin
+flush.size: 1000000
+rotate.schedule.interval.ms: 900000
+s3.ssea.name: AES256
+```
+
+`{"id": "a1", "at": "2026-03-07T12:30:00Z", "kind": "order", "amount": 2.5}` becomes a row of
+`topics/app.events/year=2026/month=03/day=07/hour=13/app.events+0+0000000000.zstd.parquet`. An event without `at` waits
+in `app.events.halted` with the reason `Field at is null or missing, but the schema requires a value`. DuckDB reads the
+directories as columns:
+
+```sql
+SELECT kind, sum(amount)
+FROM read_parquet('s3://lake/topics/app.events/**/*.parquet', hive_partitioning = true)
+WHERE year = 2026 AND month = 3
+GROUP BY kind;
+```
 """
 
 
 class S3SinkConnector(SinkConnector):
-    """Topics to Parquet files in an S3 bucket, exactly once."""
+    """Topics to files in an S3 bucket, exactly once."""
 
     name = "s3-sink"
     doc = (
-        "Writes topics to Parquet files in an S3 bucket, in directories by Kafka partition, field or time, with files "
-        "closed by rows, bytes, record time or the clock."
+        "Writes topics to Parquet, Avro or JSON files in an S3 bucket, in directories by Kafka partition, field or "
+        "time, with files closed by rows, bytes, record time or the clock."
     )
     guarantees: ClassVar[str] = _GUARANTEES
+    example: ClassVar[str] = _EXAMPLE
     aliases = ("io.confluent.connect.s3.S3SinkConnector", "S3SinkConnector", "s3")
     config_def: ClassVar[ConfigDef] = CONFIG
     task_class: ClassVar[type[SinkTask]] = S3SinkTask
@@ -62,6 +141,16 @@ def _combinations(config: Config) -> Iterator[ConfigProblem]:
     if bool(config["aws.access.key.id"]) != bool(config["aws.secret.access.key"]):
         missing = "aws.secret.access.key" if config["aws.access.key.id"] else "aws.access.key.id"
         yield ConfigProblem(missing, "missing; the two keys go together: set both or neither")
+    if config["s3.sse.kms.key.id"] and config["s3.ssea.name"] != "aws:kms":
+        yield ConfigProblem("s3.ssea.name", "has to be aws:kms where s3.sse.kms.key.id is given")
+    if config["s3.sse.customer.key"] and config["s3.ssea.name"]:
+        yield ConfigProblem("s3.ssea.name", "does not go with s3.sse.customer.key: leave one of the two out")
+    if config["store.kafka.keys"] or config["store.kafka.headers"]:
+        key = "store.kafka.keys" if config["store.kafka.keys"] else "store.kafka.headers"
+        if format_name(config) == "bytearray":
+            yield ConfigProblem(key, "needs files with columns: use another format.class, or leave it out")
+        elif config["store.kafka.keys.column"] == config["store.kafka.headers.column"]:
+            yield ConfigProblem("store.kafka.headers.column", "is the name of the column of keys as well")
     if config["store.url"] and not str(config["store.url"]).startswith(("http://", "https://")):
         yield ConfigProblem("store.url", f"{config['store.url']!r} is not a URL: begin with http:// or https://")
 

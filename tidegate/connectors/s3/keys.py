@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from tidegate.connectors.s3.avro_format import CODECS
+from tidegate.connectors.s3.format_choice import FORMATS
 from tidegate.connectors.s3.multipart import MIN_PART
-from tidegate.connectors.s3.path_format import PathFormat
+from tidegate.connectors.s3.object_options import CANNED_ACLS, ENCRYPTIONS, customer_key_problem
+from tidegate.connectors.s3.partitioner import EXTRACTORS
+from tidegate.connectors.s3.path_format import PathFormat, path_locale
 from tidegate.connectors.s3.schema_gate import BACKWARD, FORWARD, FULL, NONE
-from tidegate.sdk.config_def import REQUIRED, ConfigDef, Importance, Type, at_least, non_empty, one_of
+from tidegate.sdk.config_def import REQUIRED, ConfigDef, Importance, Type, at_least, between, non_empty, one_of
 
 _PARTITIONERS = {
     "default": "io.confluent.connect.storage.partitioner.DefaultPartitioner",
@@ -17,8 +22,21 @@ _PARTITIONERS = {
     "daily": "io.confluent.connect.storage.partitioner.DailyPartitioner",
     "hourly": "io.confluent.connect.storage.partitioner.HourlyPartitioner",
 }
-_FORMATS = ("parquet", "io.confluent.connect.s3.format.parquet.ParquetFormat")
 _CODECS = ("zstd", "snappy", "gzip", "lz4", "brotli", "none", "uncompressed")
+
+
+def _directory(value: Any) -> str | None:
+    if value is None or Path(value).is_dir():
+        return None
+    return f"{value!r} is not a directory on this worker: make it, or leave the key out"
+
+
+def _locale(value: Any) -> str | None:
+    try:
+        path_locale(value)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
 def _path_format(value: Any) -> str | None:
@@ -27,6 +45,15 @@ def _path_format(value: Any) -> str | None:
     except ValueError as error:
         return str(error)
     return None
+
+
+def _encryption(value: Any) -> str | None:
+    # Confluent's configurations give an empty text for none.
+    return None if not value else one_of(*ENCRYPTIONS)(value)
+
+
+def _acl(value: Any) -> str | None:
+    return None if not value else one_of(*CANNED_ACLS)(value)
 
 
 def _zone(value: Any) -> str | None:
@@ -91,6 +118,52 @@ CONFIG = (
         group="S3",
     )
     .define(
+        "s3.ssea.name",
+        Type.STRING,
+        None,
+        Importance.LOW,
+        "Encryption of objects at the server: AES256 (keys of S3) or aws:kms.",
+        validator=_encryption,
+        group="S3",
+        recommended=ENCRYPTIONS,
+    )
+    .define(
+        "s3.sse.kms.key.id",
+        Type.STRING,
+        None,
+        Importance.LOW,
+        "Key for aws:kms; without it the account's default key.",
+        group="S3",
+    )
+    .define(
+        "s3.sse.customer.key",
+        Type.PASSWORD,
+        None,
+        Importance.LOW,
+        "Key of your own to encrypt objects with at the server (SSE-C): 32 bytes as base64. S3 keeps none of it: "
+        "readers have to give it as well.",
+        validator=customer_key_problem,
+        group="S3",
+    )
+    .define(
+        "s3.acl.canned",
+        Type.STRING,
+        None,
+        Importance.LOW,
+        "Canned access control list of the objects.",
+        validator=_acl,
+        group="S3",
+        recommended=CANNED_ACLS,
+    )
+    .define(
+        "s3.object.tagging",
+        Type.BOOLEAN,
+        False,
+        Importance.LOW,
+        "Tag data files with startOffset, endOffset and recordCount.",
+        group="S3",
+    )
+    .define(
         "topics.dir",
         Type.STRING,
         "topics",
@@ -103,10 +176,11 @@ CONFIG = (
         Type.STRING,
         "parquet",
         Importance.HIGH,
-        "File format: parquet.",
-        validator=one_of(*_FORMATS),
+        "File format. parquet; avro: object container files; json: one value a line, in the forms of Kafka Connect's "
+        "JsonConverter without schemas; bytearray: values as they came, which need value.converter=bytes or string.",
+        validator=one_of(*FORMATS, *FORMATS.values()),
         group="Files",
-        recommended=("parquet",),
+        recommended=tuple(FORMATS),
     )
     .define(
         "parquet.codec",
@@ -125,6 +199,96 @@ CONFIG = (
         Importance.LOW,
         "Bytes of rows, before compression, that are gathered into one row group.",
         validator=at_least(65_536),
+        group="Files",
+    )
+    .define(
+        "avro.codec",
+        Type.STRING,
+        "null",
+        Importance.LOW,
+        "Compression within Avro files. DuckDB reads null, deflate and snappy only.",
+        validator=one_of(*CODECS),
+        group="Files",
+        recommended=tuple(CODECS),
+    )
+    .define(
+        "s3.compression.type",
+        Type.STRING,
+        "none",
+        Importance.LOW,
+        "Compression of json and bytearray files: none, or gzip, which adds .gz to their names.",
+        validator=one_of("none", "gzip"),
+        group="Files",
+        recommended=("none", "gzip"),
+    )
+    .define(
+        "s3.compression.level",
+        Type.INT,
+        -1,
+        Importance.LOW,
+        "Level of gzip, 0 (fast) to 9 (small); -1 is its default.",
+        validator=between(-1, 9),
+        group="Files",
+    )
+    .define(
+        "json.decimal.format",
+        Type.STRING,
+        "BASE64",
+        Importance.LOW,
+        "How json files hold decimals: BASE64 of the unscaled number, or NUMERIC.",
+        validator=one_of("BASE64", "NUMERIC"),
+        group="Files",
+        recommended=("BASE64", "NUMERIC"),
+    )
+    .define(
+        "format.bytearray.extension",
+        Type.STRING,
+        ".bin",
+        Importance.LOW,
+        "What names of bytearray files end with.",
+        validator=non_empty,
+        group="Files",
+    )
+    .define(
+        "format.bytearray.separator",
+        Type.STRING,
+        None,
+        Importance.LOW,
+        "What follows each value in bytearray files; a line feed unless given.",
+        group="Files",
+    )
+    .define(
+        "store.kafka.keys",
+        Type.BOOLEAN,
+        False,
+        Importance.LOW,
+        "Write the records' keys into the files, as a column beside the value's fields.",
+        group="Files",
+    )
+    .define(
+        "store.kafka.keys.column",
+        Type.STRING,
+        "_key",
+        Importance.LOW,
+        "Name of the column of keys.",
+        validator=non_empty,
+        group="Files",
+    )
+    .define(
+        "store.kafka.headers",
+        Type.BOOLEAN,
+        False,
+        Importance.LOW,
+        "Write the records' headers into the files, as a column: a list of records of key (text) and value (bytes).",
+        group="Files",
+    )
+    .define(
+        "store.kafka.headers.column",
+        Type.STRING,
+        "_headers",
+        Importance.LOW,
+        "Name of the column of headers.",
+        validator=non_empty,
         group="Files",
     )
     .define(
@@ -178,8 +342,8 @@ CONFIG = (
         Type.STRING,
         "en-US",
         Importance.LOW,
-        "Language of names of months and days in paths; English only.",
-        validator=lambda value: None if str(value).lower().startswith("en") else "only English is there: use en-US",
+        "Language of names of months and days in paths.",
+        validator=_locale,
         group="Directories",
     )
     .define(
@@ -197,8 +361,9 @@ CONFIG = (
         "Record",
         Importance.MEDIUM,
         "Where the time partitioner takes the time from: Wallclock, Record (the Kafka timestamp) or RecordField.",
-        validator=one_of("Wallclock", "Record", "RecordField"),
+        validator=one_of(*EXTRACTORS),
         group="Directories",
+        recommended=("Wallclock", "Record", "RecordField"),
     )
     .define(
         "timestamp.field",
@@ -230,8 +395,8 @@ CONFIG = (
         Type.LONG,
         None,
         Importance.HIGH,
-        "A file is closed before the first record this much later than its first one, by Kafka timestamp. It needs "
-        "records to go on: see rotate.schedule.interval.ms.",
+        "A file is closed before the first record this much later than its first one, by the time that the time "
+        "partitioner extracts, else by Kafka timestamp. It needs records to go on: see rotate.schedule.interval.ms.",
         group="Rotation",
     )
     .define(
@@ -248,9 +413,28 @@ CONFIG = (
         Type.LONG,
         134_217_728,
         Importance.MEDIUM,
-        "Bound of the memory of all open files of a task. Above it the largest are written out and, if that is not "
-        "enough, closed early.",
+        "Bound of the memory of all open files of a task. Above it the largest are compressed and sent, what is too "
+        "little for a part is spilled to the local disk and, if there is no room, files are closed early.",
         validator=at_least(8_388_608),
+        group="Rotation",
+    )
+    .define(
+        "spill.directory",
+        Type.STRING,
+        None,
+        Importance.LOW,
+        "Where open files are spilled; without it the system's directory for temporary files. Nothing is left there, "
+        "however the task ends.",
+        validator=_directory,
+        group="Rotation",
+    )
+    .define(
+        "spill.bytes",
+        Type.LONG,
+        2_147_483_648,
+        Importance.LOW,
+        "Bytes on the local disk at most, of one task; 0 closes files early instead.",
+        validator=at_least(0),
         group="Rotation",
     )
     .define(
@@ -258,10 +442,11 @@ CONFIG = (
         Type.STRING,
         BACKWARD,
         Importance.HIGH,
-        "What a changed schema may be. NONE: anything; a file is closed at each change. BACKWARD, FORWARD, FULL: a "
-        "record must have every required field of the files before, with the same or a promotable type; files are then "
-        "written with the widest schema, new fields nullable. A record that does not fit is halted. The three differ "
-        "at the registry, not here.",
+        "What a changed schema may be. NONE: anything; a file is closed at each change. Otherwise a record must have "
+        "every required field of the files before, and is halted if it does not fit. BACKWARD: new fields, nullable, "
+        "and wider types are taken into the files, where a new one begins; older records are projected onto them. "
+        "FORWARD: files keep the first schema, and newer records are projected onto it. FULL: new fields are taken "
+        "into the files; types stay as they are.",
         validator=one_of(NONE, BACKWARD, FORWARD, FULL),
         group="Schema",
         recommended=(NONE, BACKWARD, FORWARD, FULL),

@@ -43,7 +43,7 @@ def read_manifest(client: S3Client, bucket: str, key: str) -> list[Prepared] | N
             raise
     try:
         return [
-            Prepared(file["key"], file["upload_id"], tuple(file["etags"]), file["size"], file["rows"])
+            Prepared(file["key"], file["upload_id"], tuple(file["etags"]), file["size"], file["rows"], *file["offsets"])
             for file in orjson.loads(body)["files"]
         ]
     except (orjson.JSONDecodeError, KeyError, TypeError) as error:
@@ -78,4 +78,5 @@ def _to_json(file: Prepared) -> dict[str, object]:
         "etags": list(file.etags),
         "size": file.size,
         "rows": file.rows,
+        "offsets": [file.first_offset, file.last_offset],
     }

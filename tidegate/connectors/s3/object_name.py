@@ -7,8 +7,6 @@ from urllib.parse import quote
 
 from tidegate.records.envelope import TopicPartition
 
-_EXTENSIONS = {"none": "parquet", "uncompressed": "parquet", "gzip": "gz.parquet"}
-
 
 class ObjectNames:
     """Names below one prefix.
@@ -16,14 +14,14 @@ class ObjectNames:
     Args:
         topics_dir: the prefix, ``topics.dir``.
         connector: name of the connector.
-        codec: ``parquet.codec``.
+        extension: of data files, without the leading dot.
     """
 
-    def __init__(self, topics_dir: str, connector: str, codec: str) -> None:
+    def __init__(self, topics_dir: str, connector: str, extension: str) -> None:
         self.root = f"{topics_dir.strip('/')}/" if topics_dir.strip("/") else ""
         """Prefix of everything."""
         self._connector = quote(connector, safe=" -_.")
-        self._extension = _EXTENSIONS.get(codec, f"{codec}.parquet")
+        self._extension = extension
 
     def data(self, where: TopicPartition, directory: str, offset: int) -> str:
         """A data file, named by its first record, as Confluent's sink names them.

@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tidegate.connectors.s3.data_file import DataFile
 from tidegate.connectors.s3.multipart import Prepared
-from tidegate.connectors.s3.parquet_file import ParquetFile
 from tidegate.connectors.s3.rotation import Rotation
 
-OpenFile = Callable[[str, int, pa.Schema], ParquetFile]
+OpenFile = Callable[[str, int, pa.Schema], DataFile]
 """Opens a file for a directory, the offset of its first record and a schema."""
 
 
 @dataclass(slots=True)
 class _Open:
-    file: ParquetFile
+    file: DataFile
     first_time_ms: int
 
 
@@ -55,7 +55,7 @@ class PartitionWriter:
         self._open_file = open_file
         self._rotation = rotation
         self._open: dict[str, _Open] = {}
-        self._closed: list[ParquetFile] = []
+        self._closed: list[DataFile] = []
         self._due = False
         self._scheduled_ms: int | None = None
 
@@ -72,7 +72,7 @@ class PartitionWriter:
         start = 0
         while start < rows.num_rows:
             current = self._open.get(directory)
-            if current is not None and not current.file.schema.equals(rows.schema):
+            if current is not None and not current.file.schema.equals(rows.schema, check_metadata=True):
                 self._close(directory)
                 current = None
             if current is not None and self._interval_over(current, times_ms[start].as_py()):
@@ -85,7 +85,8 @@ class PartitionWriter:
                     self._scheduled_ms = self._rotation.next_schedule(now_ms)
             count = min(rows.num_rows - start, self._rotation.rows - current.file.rows)
             count = self._within_interval(current, times_ms.slice(start, count))
-            current.file.append(rows.slice(start, count))
+            last = start + count - 1
+            current.file.append(rows.slice(start, count), offsets[start].as_py(), offsets[last].as_py())
             start += count
             if current.file.rows >= self._rotation.rows or current.file.full:
                 self._close(directory)
@@ -95,11 +96,11 @@ class PartitionWriter:
         """Bytes held by files that are not at S3 yet."""
         return sum(file.memory for file in self.files())
 
-    def open_files(self) -> Iterator[tuple[str, ParquetFile]]:
+    def open_files(self) -> Iterator[tuple[str, DataFile]]:
         """The open files with their directories."""
         return ((directory, current.file) for directory, current in self._open.items())
 
-    def files(self) -> Iterator[ParquetFile]:
+    def files(self) -> Iterator[DataFile]:
         """The files since the last known commit, open or closed."""
         yield from (current.file for current in self._open.values())
         yield from self._closed
@@ -117,7 +118,7 @@ class PartitionWriter:
         """Whether a file is full, or the schedule says so."""
         return self._due or (self._scheduled_ms is not None and now_ms >= self._scheduled_ms)
 
-    def seal(self, finish: Callable[[Sequence[ParquetFile]], object]) -> Sequence[Prepared]:
+    def seal(self, finish: Callable[[Sequence[DataFile]], object]) -> Sequence[Prepared]:
         """Closes all open files and returns every file since the last known commit.
 
         Args:

@@ -20,6 +20,12 @@ from tidegate.sdk.config_def import Config
 HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 """What Hive, Spark and Arrow read as null in a path."""
 
+_TIME_BASED = "io.confluent.connect.storage.partitioner.TimeBasedPartitioner"
+EXTRACTORS = {name: name for name in ("Wallclock", "Record", "RecordField")} | {
+    f"{_TIME_BASED}${name}TimestampExtractor": name for name in ("Wallclock", "Record", "RecordField")
+}
+"""Values of ``timestamp.extractor``, ours and Confluent's classes, and what they mean."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CACHED_PATHS = 10_000
 _MINUTE_MS = 60_000
@@ -32,10 +38,13 @@ class Partitioned:
     Args:
         paths: n strings (dictionary-encoded or plain); null for records in ``faults``.
         faults: row to the reason it has no directory.
+        times_ms: n times, int64 milliseconds since 1970, that ``rotate.interval.ms`` is counted by; null for records in
+            ``faults``. None if the partitioner knows no other than the Kafka timestamp.
     """
 
     paths: pa.Array
     faults: Mapping[int, str]
+    times_ms: pa.Array | None = None
 
 
 class Partitioner(ABC):
@@ -108,14 +117,14 @@ class TimePartitioner(Partitioner):
         if times.null_count:
             why = f"field {self._field!r} (timestamp.field) is null, so the record has no time to be filed under"
             faults = dict.fromkeys(pc.indices_nonzero(pc.is_null(times)).to_pylist(), why)
-        return Partitioned(paths.take(grains.indices), faults)
+        return Partitioned(paths.take(grains.indices), faults, times)
 
     def _times(self, batch: Batch) -> pa.Array:
         now = int(time() * 1000)
         if self._extractor == "Wallclock":
             return pa.repeat(pa.scalar(now, pa.int64()), len(batch))
         if self._extractor == "Record":
-            return pc.fill_null(batch.records.column("timestamp").cast(pa.int64()), now)
+            return record_times(batch, now)
         return epoch_millis(field_column(batch.value, self._field), self._field)
 
     def _path(self, millis: int) -> str:
@@ -131,6 +140,11 @@ class TimePartitioner(Partitioner):
         return path
 
 
+def record_times(batch: Batch, now_ms: int) -> pa.Array:
+    """The Kafka timestamps of n records, int64 milliseconds since 1970; the wall clock's where a record has none."""
+    return pc.fill_null(batch.records.column("timestamp").cast(pa.int64()), now_ms)
+
+
 def partitioner(config: Config) -> Partitioner:
     """The partitioner a configuration asks for."""
     kind = str(config["partitioner.class"]).rpartition(".")[2].lower().removesuffix("partitioner").replace("based", "")
@@ -143,10 +157,10 @@ def partitioner(config: Config) -> Partitioner:
     )
     duration = {"daily": 86_400_000, "hourly": 3_600_000}.get(kind, config["partition.duration.ms"])
     return TimePartitioner(
-        PathFormat(pattern),
+        PathFormat(pattern, config["locale"]),
         duration,
         ZoneInfo(config["timezone"]),
-        config["timestamp.extractor"],
+        EXTRACTORS[config["timestamp.extractor"]],
         config["timestamp.field"],
     )
 

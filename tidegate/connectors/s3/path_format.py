@@ -6,23 +6,9 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 
-_TOKEN = re.compile(r"'((?:[^']|'')*)'|([A-Za-z])\2*|[^A-Za-z']+")
-_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
+from babel import Locale, UnknownLocaleError
 
+_TOKEN = re.compile(r"'((?:[^']|'')*)'|([A-Za-z])\2*|[^A-Za-z']+")
 _NUMBERS: dict[str, Callable[[datetime], int]] = {
     "D": lambda t: t.timetuple().tm_yday,
     "d": lambda t: t.day,
@@ -40,13 +26,15 @@ class PathFormat:
 
     Args:
         pattern: letters as in Joda-Time (y Y x M d D H h m s S w e E a); text within single quotes stands for itself.
+        locale: language of names of months and days, such as ``de-DE``.
 
     Raises:
-        ValueError: an unknown letter or an open quote.
+        ValueError: an unknown letter, an open quote or an unknown language.
     """
 
-    def __init__(self, pattern: str) -> None:
+    def __init__(self, pattern: str, locale: str = "en-US") -> None:
         self.pattern = pattern
+        self._names = path_locale(locale)
         self._parts: list[Callable[[datetime], str]] = []
         self.seconds = False
         """Whether the path tells times within a minute apart."""
@@ -75,12 +63,15 @@ class PathFormat:
             return (lambda t: f"{year(t) % 100:02d}") if width == 2 else (lambda t: f"{year(t):0{width}d}")
         if letter == "M":
             if width > 2:
-                return lambda t: _MONTHS[t.month - 1][: None if width > 3 else 3]
+                months = self._names.months["format"]["wide" if width > 3 else "abbreviated"]
+                return lambda t: str(months[t.month])
             return lambda t: f"{t.month:0{width}d}"
         if letter == "E":
-            return lambda t: _WEEKDAYS[t.weekday()][: None if width > 3 else 3]
+            days = self._names.days["format"]["wide" if width > 3 else "abbreviated"]
+            return lambda t: str(days[t.weekday()])
         if letter == "a":
-            return lambda t: "AM" if t.hour < 12 else "PM"
+            halves = self._names.day_periods["format"]["abbreviated"]
+            return lambda t: str(halves["am" if t.hour < 12 else "pm"])
         if letter == "S":
             return lambda t: f"{t.microsecond:06d}"[:width].ljust(width, "0")
         number = _NUMBERS.get(letter)
@@ -89,6 +80,18 @@ class PathFormat:
                 f"letter {letter!r} means nothing in {self.pattern!r}: put plain text within single quotes"
             )
         return lambda t: f"{number(t):0{width}d}"
+
+
+def path_locale(name: str) -> Locale:
+    """The locale of a name such as ``de-DE`` or ``de_DE``.
+
+    Raises:
+        ValueError: there is none.
+    """
+    try:
+        return Locale.parse(name.replace("_", "-"), sep="-")
+    except (UnknownLocaleError, ValueError):
+        raise ValueError(f"{name!r} is not a locale: use one such as en-US or de-DE") from None
 
 
 def _year(moment: datetime) -> int:

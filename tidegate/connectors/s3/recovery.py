@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import Executor
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tidegate.connectors.s3.client import s3_errors
@@ -34,10 +35,19 @@ class Recovery:
         executor: runs requests side by side.
         epoch: epoch of this holder.
         started_ms: when this holder started, by S3's clock, in milliseconds since 1970.
+        tagged: whether completed objects are tagged.
     """
 
     def __init__(
-        self, client: S3Client, bucket: str, names: ObjectNames, executor: Executor, epoch: int, started_ms: int
+        self,
+        client: S3Client,
+        bucket: str,
+        names: ObjectNames,
+        executor: Executor,
+        epoch: int,
+        started_ms: int,
+        *,
+        tagged: bool = False,
     ) -> None:
         self._client = client
         self._bucket = bucket
@@ -45,6 +55,7 @@ class Recovery:
         self._executor = executor
         self._epoch = epoch
         self._started_ms = started_ms
+        self._tagged = tagged
 
     def recover(self, where: TopicPartition, committed: int | None) -> str | None:
         """Completes the files committed at an offset; drops manifests and uploads of earlier holders.
@@ -80,7 +91,8 @@ class Recovery:
 
     def _complete(self, where: TopicPartition, key: str) -> None:
         files = read_manifest(self._client, self._bucket, key) or []
-        list(self._executor.map(lambda file: complete_upload(self._client, self._bucket, file), files))
+        complete = partial(complete_upload, self._client, self._bucket, tagged=self._tagged)
+        list(self._executor.map(complete, files))
         if files:
             write_manifest(self._client, self._bucket, key, ())
             log.info("files_completed_for_predecessor", topic=where.topic, partition=where.partition, files=len(files))

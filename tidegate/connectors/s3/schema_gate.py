@@ -31,7 +31,7 @@ class Admission:
     """What the gate decided on a schema it lets through.
 
     Args:
-        schema: what files are written with from now on: the topic's widest.
+        schema: what files are written with from now on.
         widened: whether it is wider than before, so that open files have to be closed.
     """
 
@@ -43,11 +43,17 @@ def admit(known: pa.StructType, new: pa.StructType, mode: str) -> Admission:
     """Decides whether records of a schema may join files of another.
 
     The rules are those of Avro's schema resolution, read for files: a record must have every required field of the
-    files with the same or a promotable type. A field that is new is nullable in the files, for the rows before have no
-    value for it; whether it needs a default is the registry's to judge, and its default does not reach this place.
+    files. Beyond that,
+
+    - BACKWARD: what is new joins the files, and types widen to what holds both;
+    - FORWARD: the files stay as they are; a record is cut down to them, so its types must be the same or narrower;
+    - FULL: what is new joins the files, and types stay the same, for they would have to be promotable both ways.
+
+    A field that joins is nullable in the files, for the rows before have no value for it; whether it needs a default is
+    the registry's to judge, and its default does not reach this place.
 
     Args:
-        known: the widest schema seen of the topic.
+        known: what the topic's files are written with.
         new: the schema of the records.
         mode: BACKWARD, FORWARD or FULL.
 
@@ -62,6 +68,8 @@ def project(array: pa.Array, target: pa.DataType) -> pa.Array:
     """A column in the form of an admitted, wider type: fields by name, missing ones null, numbers promoted."""
     if array.type.equals(target):
         return array
+    if pa.types.is_null(array.type):
+        return pa.nulls(len(array), target)
     if pa.types.is_struct(target):
         children = []
         for field in target:
@@ -98,8 +106,14 @@ def _admit_struct(known: pa.StructType, new: pa.StructType, mode: str, path: str
             fields.append(field)
         else:
             type_ = _admit_type(field.type, other.type, mode, name)
+            if mode == FORWARD and other.nullable and not field.nullable:
+                raise SchemaRefusedError(
+                    f"field {name!r} is optional in the record and required in the files of this topic: FORWARD keeps "
+                    "the files as they are"
+                )
             fields.append(pa.field(field.name, type_, field.nullable or other.nullable, field.metadata))
-    fields.extend(field.with_nullable(True) for field in arriving.values())
+    if mode != FORWARD:
+        fields.extend(field.with_nullable(True) for field in arriving.values())
     return pa.struct(fields)
 
 
@@ -111,16 +125,40 @@ def _admit_type(known: pa.DataType, new: pa.DataType, mode: str, path: str) -> p
     if pa.types.is_list(known) and pa.types.is_list(new):
         item, other = known.value_field, new.value_field
         type_ = _admit_type(item.type, other.type, mode, f"{path}[]")
+        if mode == FORWARD and other.nullable and not item.nullable:
+            raise SchemaRefusedError(
+                f"items of field {path!r} are optional in the record and required in the files of this topic: FORWARD "
+                "keeps the files as they are"
+            )
         return pa.list_(pa.field(item.name, type_, item.nullable or other.nullable, item.metadata))
-    if new in _WIDER.get(known, ()):
-        return new
-    if known in _WIDER.get(new, ()):
+    if pa.types.is_null(new):
         return known
-    if pa.types.is_null(known) or pa.types.is_null(new):
-        return new if pa.types.is_null(known) else known
-    if pa.types.is_decimal(known) and pa.types.is_decimal(new) and known.scale == new.scale:
-        return known if known.precision >= new.precision else new
+    if pa.types.is_null(known):
+        # Nothing but nulls was seen of it: any type is what it was.
+        return new
+    if mode == FULL:
+        raise SchemaRefusedError(f"field {path!r} is {new} and was {known}: FULL keeps types as they are")
+    if _holds(known, new):
+        return known
+    if _holds(new, known):
+        if mode == FORWARD:
+            raise SchemaRefusedError(
+                f"field {path!r} is {new} and was {known}, which can not hold it: FORWARD keeps it"
+            )
+        return new
     raise SchemaRefusedError(f"field {path!r} is {new} and was {known}: neither can be promoted to the other")
+
+
+def _holds(wide: pa.DataType, narrow: pa.DataType) -> bool:
+    """Whether every value of a type is one of a wider type as well."""
+    if wide in _WIDER.get(narrow, ()):
+        return True
+    return bool(
+        pa.types.is_decimal(wide)
+        and pa.types.is_decimal(narrow)
+        and wide.scale == narrow.scale
+        and wide.precision >= narrow.precision
+    )
 
 
 def _same_fields(left: pa.StructType, right: pa.StructType) -> bool:

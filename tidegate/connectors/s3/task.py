@@ -10,23 +10,26 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tidegate.connectors.s3.client import s3_client, s3_errors
+from tidegate.connectors.s3.data_file import DataFile
+from tidegate.connectors.s3.envelope_columns import EnvelopeColumns
+from tidegate.connectors.s3.format_choice import file_format
 from tidegate.connectors.s3.grouping import Group, groups
 from tidegate.connectors.s3.manifest import delete_object, write_manifest
 from tidegate.connectors.s3.multipart import MultipartFile, complete_upload
 from tidegate.connectors.s3.object_name import ObjectNames
-from tidegate.connectors.s3.parquet_file import ParquetFile
 from tidegate.connectors.s3.partition_writer import Commit, PartitionWriter
-from tidegate.connectors.s3.partitioner import partitioner
+from tidegate.connectors.s3.partitioner import partitioner, record_times
 from tidegate.connectors.s3.recovery import Recovery
 from tidegate.connectors.s3.rotation import Rotation
 from tidegate.connectors.s3.schema_gate import SchemaRefusedError, project
+from tidegate.connectors.s3.spill_space import SpillSpace
 from tidegate.connectors.s3.topic_schemas import TopicSchemas
 from tidegate.errors import RecordHaltedError, RetriableError, TidegateError
-from tidegate.records.envelope import Batch, SinkOffset, TopicPartition
+from tidegate.records.envelope import SCHEMA_NAME, Batch, SinkOffset, TopicPartition
 from tidegate.sdk.config_def import Config
 from tidegate.sdk.sink import SinkContext, SinkTask
 
@@ -38,11 +41,10 @@ _R = TypeVar("_R")
 
 _REQUESTS_AT_ONCE = 8
 _PARTS_AT_ONCE = 4
-_ARROW_CODECS = {"none": "none", "uncompressed": "none"}
 
 
 class S3SinkTask(SinkTask):
-    """Writes topic partitions to Parquet files in two phases.
+    """Writes topic partitions to files in two phases.
 
     ``put`` writes rows into multipart uploads, whose parts are sent meanwhile. ``pre_commit`` sends the rest of those
     that are due and a manifest named by the offset that will be committed. ``committed`` completes the uploads, which
@@ -59,19 +61,27 @@ class S3SinkTask(SinkTask):
         self._bucket: str = config["s3.bucket.name"]
         self._part_size: int = config["s3.part.size"]
         self._memory_limit: int = config["buffer.memory.bytes"]
-        self._row_group_bytes: int = config["parquet.row.group.bytes"]
         self._ignore_nulls: bool = config["behavior.on.null.values"] == "ignore"
-        self._codec = _ARROW_CODECS.get(config["parquet.codec"], config["parquet.codec"])
+        self._tagged: bool = config["s3.object.tagging"]
+        self._format = file_format(config)
+        self._columns = EnvelopeColumns.from_config(config)
         self._rotation = Rotation.from_config(config)
         self._partitioner = partitioner(config)
         self._client = s3_client(config, connections=_REQUESTS_AT_ONCE + _PARTS_AT_ONCE + 2)
         self._uploads = ThreadPoolExecutor(_PARTS_AT_ONCE, thread_name_prefix="parts")
         self._executor = ThreadPoolExecutor(_REQUESTS_AT_ONCE, thread_name_prefix="s3")
-        self._names = ObjectNames(config["topics.dir"], context.connector, config["parquet.codec"])
+        self._space = SpillSpace(config["spill.directory"], config["spill.bytes"])
+        self._names = ObjectNames(config["topics.dir"], context.connector, self._format.extension)
         self._schemas = TopicSchemas(self._client, self._bucket, self._names, config["schema.compatibility"])
         self._started_ms = self._server_time_ms()
         self._recovery = Recovery(
-            self._client, self._bucket, self._names, self._executor, context.epoch, self._started_ms
+            self._client,
+            self._bucket,
+            self._names,
+            self._executor,
+            context.epoch,
+            self._started_ms,
+            tagged=self._tagged,
         )
 
     def open(self, committed: Mapping[TopicPartition, SinkOffset | None]) -> Mapping[TopicPartition, int]:
@@ -127,7 +137,7 @@ class S3SinkTask(SinkTask):
             writer = self._writers[where]
             commit = writer.prepared
             if commit is not None and commit.offset == offset.offset:
-                self._run(lambda file: complete_upload(self._client, self._bucket, file), commit.files)
+                self._run(partial(complete_upload, self._client, self._bucket, tagged=self._tagged), commit.files)
                 if commit.files:
                     write_manifest(self._client, self._bucket, commit.manifest, ())
                 if writer.manifest is not None:
@@ -143,40 +153,60 @@ class S3SinkTask(SinkTask):
                     file.abort()
         for executor in (self._executor, self._uploads):
             executor.shutdown(wait=False, cancel_futures=True)
+        self._space.close()
         self._client.close()
 
-    def _examine(self, batch: Batch) -> tuple[dict[int, str], Sequence[Group]]:
+    def _examine(self, batch: Batch) -> tuple[dict[int, str], list[Group]]:
         """Rows that can not be written with the reason, and the others sorted by file."""
         if not len(batch):
-            return {}, ()
-        if not pa.types.is_struct(batch.value.type) and batch.value.null_count < len(batch):
-            why = f"the value is {batch.value.type}, not a record: Parquet needs one; use a converter with schemas"
-            return dict.fromkeys(range(len(batch)), why), ()
+            return {}, []
         faults: dict[int, str] = {}
-        sound = batch.value.is_valid()
+        sound = np.arange(len(batch))
         if batch.value.null_count:
-            nulls = pc.indices_nonzero(batch.value.is_null()).to_pylist()
+            valid = batch.value.is_valid().to_numpy(zero_copy_only=False)
             if not self._ignore_nulls:
                 why = "the value is null (a tombstone), which no file can hold: set behavior.on.null.values=ignore"
-                faults = dict.fromkeys(nulls, why)
-            if len(nulls) == len(batch):
-                return faults, ()
-        try:
-            schema = self._schemas.admit(batch.topic, batch.value.type)
-        except SchemaRefusedError as error:
-            return {row: str(error) for row in pc.indices_nonzero(sound).to_pylist()} | faults, ()
-        partitioned = self._partitioner.partition(batch)
-        faults.update({row: why for row, why in partitioned.faults.items() if sound[row].as_py()})
-        keep = pc.and_(sound, partitioned.paths.is_valid())
-        return faults, groups(batch, partitioned.paths, keep, lambda value: project(value, schema))
+                faults = dict.fromkeys(np.flatnonzero(~valid).tolist(), why)
+            sound = np.flatnonzero(valid)
+            if not len(sound):
+                return faults, []
+            batch = batch.take(pa.array(sound))
+        found, groups_ = self._sorted(batch)
+        return faults | {int(sound[row]): why for row, why in found.items()}, groups_
 
-    def _open_file(self, where: TopicPartition, directory: str, offset: int, schema: pa.Schema) -> ParquetFile:
+    def _sorted(self, batch: Batch) -> tuple[dict[int, str], list[Group]]:
+        """The same for records whose values are not null."""
+        kind = batch.value.type
+        refusal = self._format.refusal(kind) or self._columns.taken(kind)
+        if refusal is not None:
+            return dict.fromkeys(range(len(batch)), refusal), []
+        value = self._columns.added(batch)
+        if pa.types.is_struct(kind):
+            try:
+                value = project(value, self._schemas.admit(batch.topic, value.type))
+            except SchemaRefusedError as error:
+                return dict.fromkeys(range(len(batch)), str(error)), []
+        partitioned = self._partitioner.partition(batch)
+        name = (batch.value_field.metadata or {}).get(SCHEMA_NAME)
+        formed = self._format.form(batch.topic, value, None if name is None else name.decode())
+        faults = {**formed.faults, **partitioned.faults}
+        times_ms = partitioned.times_ms
+        if times_ms is None:
+            times_ms = record_times(batch, int(time.time() * 1000))
+        columns = [batch.records.column("partition"), batch.records.column("offset"), times_ms, partitioned.paths]
+        rows = formed.rows
+        if faults:
+            kept = pa.array(np.setdiff1d(np.arange(len(batch)), list(faults)))
+            rows, columns = rows.take(kept), [column.take(kept) for column in columns]
+        return faults, list(groups(rows, *columns))
+
+    def _open_file(self, where: TopicPartition, directory: str, offset: int, schema: pa.Schema) -> DataFile:
         key = self._names.data(where, directory, offset)
-        upload = MultipartFile(self._client, self._bucket, key, self._part_size, self._uploads)
-        return ParquetFile(upload, schema, self._codec, self._row_group_bytes, self._rotation.file_bytes)
+        upload = MultipartFile(self._client, self._bucket, key, self._part_size, self._uploads, self._space)
+        return DataFile(upload, schema, self._format, self._rotation.file_bytes)
 
     def _prepare(self, where: TopicPartition, writer: PartitionWriter, position: int) -> None:
-        files = writer.seal(lambda opened: self._run(ParquetFile.finish, opened))
+        files = writer.seal(lambda opened: self._run(DataFile.finish, opened))
         manifest = self._names.manifest(where, position, self._context.epoch, self._started_ms)
         write_manifest(self._client, self._bucket, manifest, files)
         if writer.prepared is not None and writer.prepared.manifest != manifest:
@@ -189,25 +219,36 @@ class S3SinkTask(SinkTask):
         Raises:
             RetriableError: S3 is away, so that nothing can be given back.
         """
-        if sum(writer.memory for writer in self._writers.values()) <= self._memory_limit:
-            return
         opened = [
             (file, directory, writer) for writer in self._writers.values() for directory, file in writer.open_files()
         ]
-        opened.sort(key=lambda each: each[0].memory, reverse=True)
+        fixed = sum(file.fixed_memory for file, _, _ in opened)
+        if fixed + sum(writer.memory for writer in self._writers.values()) <= self._memory_limit:
+            return
         for writer in self._writers.values():
             for sent in writer.files():
                 sent.settle()
         held = sum(file.memory for file, _, _ in opened)
-        # Down to half, so that the next rows do not ask for it again.
-        for act in (_shrink, _close):
-            for file, directory, writer in opened:
-                if held <= self._memory_limit // 2:
-                    return
+        opened.sort(key=lambda each: each[0].memory, reverse=True)
+        # Down to half of what open files leave, so that the next rows do not ask for it again.
+        for act in (DataFile.shrink, DataFile.spill):
+            for file, _, _ in opened:
+                if held <= max(0, self._memory_limit - fixed) // 2:
+                    break
                 before = file.memory
-                act(file, directory, writer)
+                act(file)
                 file.settle()
                 held -= before - file.memory
+        opened.sort(key=lambda each: each[0].size, reverse=True)
+        for file, directory, writer in opened:
+            room = self._memory_limit - fixed
+            if held <= room // 2 and room >= self._memory_limit // 4:
+                break
+            before, cost = file.memory, file.fixed_memory
+            writer.close_file(directory)
+            file.settle()
+            held -= before - file.memory
+            fixed -= cost
 
     def _run(self, function: Callable[[_T], _R], items: Sequence[_T]) -> list[_R]:
         assert self._executor is not None
@@ -218,11 +259,3 @@ class S3SinkTask(SinkTask):
             answer = self._client.head_bucket(Bucket=self._bucket)
         date = answer["ResponseMetadata"]["HTTPHeaders"]["date"]
         return int(parsedate_to_datetime(date).timestamp() * 1000)
-
-
-def _shrink(file: ParquetFile, _directory: str, _writer: PartitionWriter) -> None:
-    file.shrink()
-
-
-def _close(_file: ParquetFile, directory: str, writer: PartitionWriter) -> None:
-    writer.close_file(directory)
