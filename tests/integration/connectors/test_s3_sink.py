@@ -203,18 +203,30 @@ def test_a_committed_upload_that_somebody_aborted_is_said_loudly(lake: Lake) -> 
         harness.start(T0)
 
 
-def test_rotation_by_rows_cuts_exactly(lake: Lake) -> None:
+def test_rotation_by_rows_cuts_exactly_and_leaves_the_last_file_to_grow(lake: Lake) -> None:
     run = s3_sink(lake, flush_size="40").start(T0)
     run.put(rows(range(100)))
     assert run.task.commit_due()
-    run.commit()
+    assert run.commit()[T0].offset == 80
+    assert not run.task.commit_due()
+    run.put(rows(range(100, 130)))
+    assert run.commit()[T0].offset == 120
     assert [key.split("+")[-1] for key in lake.files()] == [
         "0000000000.zstd.parquet",
         "0000000040.zstd.parquet",
         "0000000080.zstd.parquet",
     ]
-    assert [lake.table(key).num_rows for key in lake.files()] == [40, 40, 20]
-    assert not run.task.commit_due()
+    assert [lake.table(key).num_rows for key in lake.files()] == [40, 40, 40]
+    assert run.commit(closing=True)[T0].offset == 130
+    assert lake.ids() == list(range(130))
+
+
+def test_directories_that_interleave_are_committed_together(lake: Lake) -> None:
+    run = s3_sink(lake, flush_size="10", partitioner_class="field", partition_field_name="name").start(T0)
+    value = records([{"id": i, "name": "odd" if i % 4 == 1 else "other"} for i in range(20)], ID, NAME)
+    run.put(consumed("orders", value))
+    assert run.commit()[T0].offset == 20
+    assert Counter(lake.ids()) == Counter(range(20))
 
 
 def test_rotation_by_record_time_waits_for_a_later_record(lake: Lake) -> None:
@@ -225,6 +237,8 @@ def test_rotation_by_record_time_waits_for_a_later_record(lake: Lake) -> None:
     run.put(rows(range(2, 9), timestamps=times[2:]))
     assert run.task.commit_due()
     run.commit()
+    assert [lake.table(key)["id"].to_pylist() for key in lake.files()] == [[0, 1, 2], [3, 4, 5]]
+    run.commit(closing=True)
     assert [lake.table(key)["id"].to_pylist() for key in lake.files()] == [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
 
 

@@ -40,6 +40,16 @@ class DataFile:
         return self._upload.key
 
     @property
+    def first_offset(self) -> int:
+        """Kafka offset of its first row."""
+        return self._offsets[0]
+
+    @property
+    def last_offset(self) -> int:
+        """Kafka offset of its last row so far."""
+        return self._offsets[1]
+
+    @property
     def memory(self) -> int:
         """Bytes held: rows not yet written and bytes neither at S3 nor on disk."""
         return self._pending_bytes + self._upload.buffered

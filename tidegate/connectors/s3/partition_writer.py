@@ -38,7 +38,7 @@ class Commit:
 
 
 class PartitionWriter:
-    """Sorts rows into files by directory; closes files that are full; all of them together make a commit.
+    """Sorts rows into files by directory; closes files that are full; those up to an offset make a commit.
 
     Args:
         open_file: opens a file.
@@ -116,20 +116,35 @@ class PartitionWriter:
 
     def due(self, now_ms: int) -> bool:
         """Whether a file is full, or the schedule says so."""
-        return self._due or (self._scheduled_ms is not None and now_ms >= self._scheduled_ms)
+        return self._due or self.scheduled(now_ms)
 
-    def seal(self, finish: Callable[[Sequence[DataFile]], object]) -> Sequence[Prepared]:
-        """Closes all open files and returns every file since the last known commit.
+    def scheduled(self, now_ms: int) -> bool:
+        """Whether the schedule wants every file closed."""
+        return self._scheduled_ms is not None and now_ms >= self._scheduled_ms
+
+    def boundary(self, position: int) -> int:
+        """The offset a commit of the closed files may have.
+
+        Where all of them end before the first open file begins, as in a partitioner by Kafka partition or by growing
+        time, that is where it begins, and it may go on growing to its full size. Otherwise it is ``position``, up to
+        which the open files have to be closed as well.
+        """
+        begins = min((current.file.first_offset for current in self._open.values()), default=position)
+        return begins if all(file.last_offset < begins for file in self._closed) else position
+
+    def seal(self, offset: int, finish: Callable[[Sequence[DataFile]], object]) -> Sequence[Prepared]:
+        """Closes the open files that begin before an offset, and returns every file since the last known commit.
 
         Args:
+            offset: the next one to be read: a :meth:`boundary`, or the position.
             finish: finishes files, side by side where possible.
 
         Raises:
             RetriableError: S3 is away; call it again.
         """
-        opened = [current.file for current in self._open.values()]
+        began = [directory for directory, current in self._open.items() if current.file.first_offset < offset]
+        opened = [self._open.pop(directory).file for directory in began]
         self._closed += opened
-        self._open.clear()
         finish(opened)
         earlier = self.prepared.files if self.prepared is not None else ()
         return (*earlier, *(file.prepare() for file in self._closed))
@@ -139,7 +154,8 @@ class PartitionWriter:
         self.prepared = commit
         self._closed.clear()
         self._due = False
-        self._scheduled_ms = None
+        if not self._open:
+            self._scheduled_ms = None
 
     def set_committed(self) -> None:
         """Notes that what was prepared is visible."""

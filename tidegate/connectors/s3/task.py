@@ -128,8 +128,10 @@ class S3SinkTask(SinkTask):
             moved = position > writer.position
             pending = writer.prepared is not None
             if moved and (closing or pending or writer.empty or writer.due(now_ms)):
-                self._prepare(where, writer, position)
-                offsets[where] = SinkOffset(position)
+                whole = closing or pending or writer.scheduled(now_ms)
+                offset = position if whole else writer.boundary(position)
+                self._prepare(where, writer, offset)
+                offsets[where] = SinkOffset(offset)
         return offsets
 
     def committed(self, offsets: Mapping[TopicPartition, SinkOffset]) -> None:
@@ -205,13 +207,13 @@ class S3SinkTask(SinkTask):
         upload = MultipartFile(self._client, self._bucket, key, self._part_size, self._uploads, self._space)
         return DataFile(upload, schema, self._format, self._rotation.file_bytes)
 
-    def _prepare(self, where: TopicPartition, writer: PartitionWriter, position: int) -> None:
-        files = writer.seal(lambda opened: self._run(DataFile.finish, opened))
-        manifest = self._names.manifest(where, position, self._context.epoch, self._started_ms)
+    def _prepare(self, where: TopicPartition, writer: PartitionWriter, offset: int) -> None:
+        files = writer.seal(offset, lambda opened: self._run(DataFile.finish, opened))
+        manifest = self._names.manifest(where, offset, self._context.epoch, self._started_ms)
         write_manifest(self._client, self._bucket, manifest, files)
         if writer.prepared is not None and writer.prepared.manifest != manifest:
             delete_object(self._client, self._bucket, writer.prepared.manifest)
-        writer.set_prepared(Commit(position, manifest, files))
+        writer.set_prepared(Commit(offset, manifest, files))
 
     def _bound_memory(self) -> None:
         """Brings memory below its bound.
