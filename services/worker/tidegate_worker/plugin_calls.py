@@ -27,6 +27,7 @@ from tidegate.errors import (
 from tidegate.kafka.topics import TopicAdmin
 from tidegate.kafka.transactions import fence, transactional_id
 from tidegate.records.envelope import Batch
+from tidegate.records.row_json import row_json
 from tidegate.sdk.config_def import Config, ConfigValue, Type
 from tidegate.sdk.connector_config import add_problems, check, definition, parse
 from tidegate.sdk.plugins import Plugin, Plugins
@@ -37,7 +38,6 @@ from tidegate.transforms.configuration import transform_chain
 from tidegate_worker import fork_server
 from tidegate_worker.connector_offsets import OffsetEntry, alter_offsets, read_offsets
 from tidegate_worker.task.process import TASK_COUNT, die_with_parent
-from tidegate_worker.task.row_json import row_json
 
 T = TypeVar("T")
 

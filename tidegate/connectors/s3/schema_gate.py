@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from tidegate.records.reason import Reason, Rule
+
 NONE = "NONE"
 BACKWARD = "BACKWARD"
 FORWARD = "FORWARD"
@@ -23,7 +25,15 @@ _WIDER: dict[pa.DataType, tuple[pa.DataType, ...]] = {
 
 
 class SchemaRefusedError(ValueError):
-    """The records do not fit; the message names the field and the rule."""
+    """The records do not fit.
+
+    Args:
+        reason: names the field and the rule.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +102,12 @@ def _admit_struct(known: pa.StructType, new: pa.StructType, mode: str, path: str
                 added = [other.name for other in new if known.get_field_index(other.name) < 0]
                 hint = f" (new in it: {', '.join(map(repr, added))}; renamed?)" if added else ""
                 raise SchemaRefusedError(
-                    f"field {name!r} is required in the files of this topic and missing in the record{hint}: "
-                    f"{mode} lets only nullable fields go"
+                    Reason(
+                        f"field {name!r} is required in the files of this topic and missing in the record{hint}: "
+                        f"{mode} lets only nullable fields go",
+                        Rule.MISSING_FIELD,
+                        name,
+                    )
                 )
             fields.append(field)
         else:
@@ -120,7 +134,8 @@ def _admit_type(known: pa.DataType, new: pa.DataType, mode: str, path: str) -> p
         return new if pa.types.is_null(known) else known
     if pa.types.is_decimal(known) and pa.types.is_decimal(new) and known.scale == new.scale:
         return known if known.precision >= new.precision else new
-    raise SchemaRefusedError(f"field {path!r} is {new} and was {known}: neither can be promoted to the other")
+    why = f"field {path!r} is {new} and was {known}: neither can be promoted to the other"
+    raise SchemaRefusedError(Reason(why, Rule.TYPE_CHANGED, path))
 
 
 def _same_fields(left: pa.StructType, right: pa.StructType) -> bool:

@@ -164,7 +164,7 @@ class S3SinkTask(SinkTask):
         try:
             schema = self._schemas.admit(batch.topic, batch.value.type)
         except SchemaRefusedError as error:
-            return {row: str(error) for row in pc.indices_nonzero(sound).to_pylist()} | faults, ()
+            return dict.fromkeys(pc.indices_nonzero(sound).to_pylist(), error.reason) | faults, ()
         partitioned = self._partitioner.partition(batch)
         faults.update({row: why for row, why in partitioned.faults.items() if sound[row].as_py()})
         keep = pc.and_(sound, partitioned.paths.is_valid())

@@ -1,0 +1,112 @@
+"""The schema that a dead letter should have had: which version of its subject, and what form that has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from tidegate.converters.registry_converter import RegistryConverter
+from tidegate.errors import FatalError
+from tidegate.records.avro_schema import parse_schema
+from tidegate.records.avro_to_arrow import arrow_field
+from tidegate.registry_client import RegisteredSchema, RegistryClient, SchemaNotFoundError
+
+_MOST_VERSIONS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A version of a subject.
+
+    Args:
+        registered: the schema.
+        field: its form; None where its language does not tell it without data.
+    """
+
+    registered: RegisteredSchema
+    field: pa.Field | None
+
+
+class ExpectedSchemas:
+    """Looks versions up, and keeps them.
+
+    Args:
+        registry: asked.
+        version: the only version to be used; None leaves the choice.
+    """
+
+    def __init__(self, registry: RegistryClient, version: int | None = None) -> None:
+        self._registry = registry
+        self._version = version
+        self._known: dict[str, list[Expected]] = {}
+
+    def newest(self, converter: RegistryConverter, subject: str, *, but: int | None = None) -> Expected | None:
+        """The newest version other than the one of an id; None if there is none.
+
+        Args:
+            converter: of the subject's language.
+            subject: the subject.
+            but: the id that the record itself names.
+        """
+        for each in self._versions(converter, subject):
+            if each.registered.id != but:
+                return each
+        return None
+
+    def holding(self, converter: RegistryConverter, subject: str, type_: pa.DataType) -> Expected:
+        """The newest version that has a place for each field of a type and asks for no other; else the newest.
+
+        Raises:
+            SchemaNotFoundError: the subject has no such version.
+        """
+        versions = self._versions(converter, subject)
+        if not versions:
+            wanted = f"version {self._version}" if self._version else "version"
+            raise SchemaNotFoundError(
+                f"Subject {subject} has no {wanted} to write repaired records with.",
+                remedy="Name another topic with --to, or let the connector write its schema first.",
+            )
+        for each in versions:
+            if each.field is not None and _holds(each.field.type, type_):
+                return each
+        return versions[0]
+
+    def _versions(self, converter: RegistryConverter, subject: str) -> list[Expected]:
+        if subject not in self._known:
+            self._known[subject] = list(self._look_up(converter, subject))
+        return self._known[subject]
+
+    def _look_up(self, converter: RegistryConverter, subject: str) -> Iterator[Expected]:
+        try:
+            if self._version is not None:
+                yield self._expected(converter, self._registry.version(subject, self._version))
+                return
+            latest = self._registry.latest(subject)
+        except SchemaNotFoundError:
+            return
+        yield self._expected(converter, latest)
+        for version in range(latest.version - 1, max(0, latest.version - _MOST_VERSIONS), -1):
+            try:
+                yield self._expected(converter, self._registry.version(subject, version))
+            except SchemaNotFoundError:
+                continue
+
+    @staticmethod
+    def _expected(converter: RegistryConverter, registered: RegisteredSchema) -> Expected:
+        if registered.schema.type != "AVRO":
+            return Expected(registered, None)
+        try:
+            references = [inner.text for inner in converter.referenced(registered.schema).values()]
+            return Expected(registered, arrow_field(parse_schema(registered.schema.text, references), "value"))
+        except FatalError:
+            return Expected(registered, None)
+
+
+def _holds(schema: pa.DataType, record: pa.DataType) -> bool:
+    if not (pa.types.is_struct(schema) and pa.types.is_struct(record)):
+        return True
+    names = {field.name for field in record}
+    required = {field.name for field in schema if not field.nullable}
+    return required <= names <= {field.name for field in schema}
