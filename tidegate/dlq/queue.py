@@ -81,7 +81,8 @@ class DeadLetterQueue:
             FatalError: the state is malformed.
         """
         first = self._offsets(OffsetSpec.earliest())  # type: ignore[no-untyped-call]
-        stored = self._stored().read() if STATE_TOPIC in self.topics else {}
+        # Asked anew each time: another replay may have made the topic.
+        stored = self._stored().read() if STATE_TOPIC in self._admin.partitions() else {}
         return {
             place.partition: Settled.from_json(stored.get(partition_key(_state_key(place))), first[place.partition])
             for place in self.places

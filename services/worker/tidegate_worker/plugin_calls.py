@@ -53,6 +53,7 @@ class WorkerFacts:
         cluster: cluster name.
         kafka: librdkafka properties.
         secret_keys: opens sealed secrets.
+        config_providers: configures the config providers.
         offsets_topic: topic of source offsets.
         offsets_partitions: its partitions.
         offsets_replication: its replication factor.
@@ -61,6 +62,7 @@ class WorkerFacts:
     cluster: str
     kafka: dict[str, str]
     secret_keys: str | None
+    config_providers: dict[str, str]
     offsets_topic: str
     offsets_partitions: int
     offsets_replication: int
@@ -120,7 +122,7 @@ def _validate(facts: WorkerFacts, plugin: Plugin, config: Mapping[str, str]) -> 
     if checked.config is None:
         return checked.values
     try:
-        resolved = parse(plugin, resolve(config, SecretBox(facts.secret_keys)))
+        resolved = parse(plugin, resolve(config, SecretBox(facts.secret_keys), facts.config_providers))
         problems = list(plugin.connector().validate(resolved))
     except ConfigError as error:
         problems = list(error.problems)
@@ -141,7 +143,7 @@ def split(facts: WorkerFacts, config: Mapping[str, str]) -> tuple[ConnectorType,
         TidegateError: the plugin's.
     """
     plugin = Plugins.discover().find(config.get("connector.class", ""))
-    parsed = parse(plugin, resolve(config, SecretBox(facts.secret_keys)))
+    parsed = parse(plugin, resolve(config, SecretBox(facts.secret_keys), facts.config_providers))
     most: int = parsed["tasks.max"]
     connector = plugin.connector()
     if not isinstance(connector, SourceConnector):
@@ -164,7 +166,7 @@ def preview(facts: WorkerFacts, config: Mapping[str, str], limit: int) -> list[s
         TidegateError: the plugin's.
     """
     plugin = Plugins.discover().find(config.get("connector.class", ""))
-    parsed = parse(plugin, resolve(config, SecretBox(facts.secret_keys)))
+    parsed = parse(plugin, resolve(config, SecretBox(facts.secret_keys), facts.config_providers))
     connector = plugin.connector()
     if not isinstance(connector, SourceConnector):
         raise ConfigError([ConfigProblem("connector.class", "a sink has nothing to preview: give a source")])
@@ -270,7 +272,7 @@ def fence_tasks(facts: WorkerFacts, connector: str, tasks: int) -> None:
 
 def _parsed(facts: WorkerFacts, config: Mapping[str, str]) -> tuple[Plugin, Config]:
     plugin = Plugins.discover().find(config.get("connector.class", ""))
-    return plugin, parse(plugin, resolve(config, SecretBox(facts.secret_keys)))
+    return plugin, parse(plugin, resolve(config, SecretBox(facts.secret_keys), facts.config_providers))
 
 
 def _topic_settings(facts: WorkerFacts) -> tuple[str, int, int]:
