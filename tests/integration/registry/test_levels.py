@@ -118,8 +118,8 @@ async def test_only_transitive_levels_look_beyond_the_last_version(replica: Repl
 async def test_a_change_behind_a_reference_is_judged_as_one_of_the_schema(replica: Replica, language: str) -> None:
     http, (good, bad) = replica.http, REFERENCED[language]
     await http.put("/config/address", json={"compatibility": "NONE"})
-    for version in (good, bad):
-        assert (await http.post("/subjects/address/versions", json=version)).status_code == 200
+    for schema in (good, bad):
+        assert (await http.post("/subjects/address/versions", json=schema)).status_code == 200
     name, text = REFERRING[language]
     answers = []
     for version in (1, 2):

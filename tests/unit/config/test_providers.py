@@ -42,7 +42,7 @@ def test_a_plugin_is_configured_asked_once_for_a_path_and_closed() -> None:
         "b": "xed!",
         "c": "gf!",
     }
-    assert sorted(ReversedProvider.asked) == [("", {"fg"}), ("p", {"abc", "de"})]
+    assert sorted(ReversedProvider.asked) == [("", frozenset({"fg"})), ("p", frozenset({"abc", "de"}))]
     assert ReversedProvider.closed == closed + 1
 
 

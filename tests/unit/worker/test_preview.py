@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from tidegate_worker.plugin_calls import WorkerFacts, preview
 
-FACTS = WorkerFacts("c", {}, None, "offsets", 1, 1)
+FACTS = WorkerFacts("c", {}, None, {}, "offsets", 1, 1)
 
 
 def previewed(lines: str, path: Path, limit: int, **transforms: str) -> list[dict[str, Any]]:
