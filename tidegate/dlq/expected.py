@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from tidegate.converters.registry_converter import RegistryConverter
+from tidegate.dlq.difference import differences
 from tidegate.errors import FatalError
 from tidegate.records.avro_schema import parse_schema
 from tidegate.records.avro_to_arrow import arrow_field
@@ -42,18 +43,31 @@ class ExpectedSchemas:
         self._version = version
         self._known: dict[str, list[Expected]] = {}
 
-    def newest(self, converter: RegistryConverter, subject: str, *, but: int | None = None) -> Expected | None:
-        """The newest version other than the one of an id; None if there is none.
+    def nearest(
+        self,
+        converter: RegistryConverter,
+        subject: str,
+        type_: pa.DataType | None,
+        *,
+        but: int | None = None,
+        path: str = "",
+    ) -> Expected | None:
+        """The version other than the one of an id that a record differs least from, the newest of equals.
 
         Args:
             converter: of the subject's language.
             subject: the subject.
+            type_: the record's; None if it is not known.
             but: the id that the record itself names.
+            path: the field it was halted for; a version that has it is preferred.
+
+        Returns:
+            None if there is no other version.
         """
-        for each in self._versions(converter, subject):
-            if each.registered.id != but:
-                return each
-        return None
+        others = [each for each in self._versions(converter, subject) if each.registered.id != but]
+        if type_ is None or not others:
+            return others[0] if others else None
+        return min(others, key=lambda each: _distance(each, type_, path))
 
     def holding(self, converter: RegistryConverter, subject: str, type_: pa.DataType) -> Expected:
         """The newest version that has a place for each field of a type and asks for no other; else the newest.
@@ -102,6 +116,15 @@ class ExpectedSchemas:
             return Expected(registered, arrow_field(parse_schema(registered.schema.text, references), "value"))
         except FatalError:
             return Expected(registered, None)
+
+
+def _distance(each: Expected, type_: pa.DataType, path: str) -> tuple[bool, int]:
+    if each.field is None:
+        return True, 0
+    expected = each.field.type
+    first = path.partition(".")[0]
+    lacks = bool(first) and not (pa.types.is_struct(expected) and expected.get_field_index(first) >= 0)
+    return lacks, len(differences(type_, expected))
 
 
 def _holds(schema: pa.DataType, record: pa.DataType) -> bool:

@@ -142,7 +142,9 @@ class Inspector:
             return
         record = self._record_name(letter)
         opened.subject = subject_name(self._strategy, letter.topic, record, is_key=False)
-        expected = self._expected.newest(self._converter, opened.subject, but=letter.schema_id)
+        expected = self._expected.nearest(
+            self._converter, opened.subject, type_, but=letter.schema_id, path=letter.path
+        )
         if expected is None:
             return
         opened.expected_version = expected.registered.version

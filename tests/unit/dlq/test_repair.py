@@ -139,6 +139,16 @@ def test_the_inspection_marks_the_rename_beside_the_expected_version() -> None:
     assert [str(each) for each in opened.differences] == ["userId missing, user_id unexpected: renamed?"]
 
 
+def test_of_several_versions_the_nearest_that_has_the_field_is_expected() -> None:
+    subject = Subject()
+    subject.registry.register("events-value", schema(("id", "long")))
+    subject.registry.register("events-value", schema(("id", "string"), ("userId", "string")))
+    halted = letter(renamed(1, subject.new), context={"__tidegate.errors.path": "userId"})
+    opened = Inspector(CONFIG, subject.registry.client).inspect(halted)
+    assert opened.expected_version == 1
+    assert [str(each) for each in opened.differences] == ["userId missing, user_id unexpected: renamed?"]
+
+
 def test_a_record_that_is_cut_off_is_shown_as_far_as_it_goes() -> None:
     subject = Subject()
     opened = Inspector(CONFIG, subject.registry.client).inspect(letter(renamed(5, subject.old)[:8]))
