@@ -70,7 +70,9 @@ class ExpectedSchemas:
         return min(others, key=lambda each: _distance(each, type_, path))
 
     def holding(self, converter: RegistryConverter, subject: str, type_: pa.DataType) -> Expected:
-        """The newest version that has a place for each field of a type and asks for no other; else the newest.
+        """The version that has a place for each field of a type, asks for no other and differs least from it.
+
+        Of equals it is the newest; if there is none, the newest of all.
 
         Raises:
             SchemaNotFoundError: the subject has no such version.
@@ -82,10 +84,10 @@ class ExpectedSchemas:
                 f"Subject {subject} has no {wanted} to write repaired records with.",
                 remedy="Name another topic with --to, or let the connector write its schema first.",
             )
-        for each in versions:
-            if each.field is not None and _holds(each.field.type, type_):
-                return each
-        return versions[0]
+        holding = [(each, each.field.type) for each in versions if each.field and _holds(each.field.type, type_)]
+        if not holding:
+            return versions[0]
+        return min(holding, key=lambda each: len(differences(type_, each[1])))[0]
 
     def _versions(self, converter: RegistryConverter, subject: str) -> list[Expected]:
         if subject not in self._known:

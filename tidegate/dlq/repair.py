@@ -82,7 +82,7 @@ class Repair:
         chain: transforms; empty to send letters as they are.
         registry: for converters with schemas.
         to: the topic to send to; None for the one each came from.
-        version: version of the subject to write with; None for the newest that has a place for every field.
+        version: version of the subject to write with; None for the nearest that has a place for every field.
     """
 
     def __init__(

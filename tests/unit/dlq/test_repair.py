@@ -86,6 +86,14 @@ def test_a_renamed_field_is_renamed_back_under_the_version_that_has_it() -> None
     assert record.headers == [("__tidegate.dlq.replays", b"1")], "its errors are left behind, its replay is told"
 
 
+def test_a_version_with_the_same_fields_of_other_types_is_not_written_with() -> None:
+    subject = Subject()
+    stamp = {"type": "long", "logicalType": "timestamp-micros"}
+    subject.registry.register("events-value", schema(("id", "string"), ("userId", "string"), ("at", stamp)))
+    (record,) = subject.repair(RENAME, letter(renamed(1, subject.new))).records
+    assert subject.decoded(record.value)[0] == subject.old
+
+
 def test_without_transforms_the_bytes_are_sent_as_they_are_even_those_nobody_can_read() -> None:
     subject = Subject()
     again = {"__tidegate.dlq.replays": "2", "trace": "t"}
