@@ -42,5 +42,8 @@ def test_every_row_arrives_once_though_everything_is_killed(broker: Broker, tmp_
     assert 0 < source.done_rows < ROWS, "the source was not killed in mid-table"
     assert figures.halted == figures.halted_expected > 0
     assert figures.passed == figures.passed_expected > 0
+    assert figures.replayed == figures.replayed_rows == figures.halted
+    assert [(rule, count) for rule, count, _ in figures.waiting] == [("incompatible-schema", figures.halted)]
+    assert figures.shown == ["userId missing, user_id unexpected: renamed?"]
     assert figures.reasons
     assert all("user_id" in reason and "compatib" in reason.lower() for reason in figures.reasons)

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from tidegate.cli import connector, iceberg, schema
+from tidegate.cli import connector, dlq, iceberg, schema
 from tidegate.cli.demo import demo
 from tidegate.cli.demo_data import demo_data
 from tidegate.cli.dev import dev
@@ -54,6 +54,7 @@ app.command("demo-data", rich_help_panel="Try it")(demo_data)
 app.command("dev", rich_help_panel="Try it")(dev)
 add_service_commands(app)
 app.add_typer(connector.app, name="connector", rich_help_panel="Clients")
+app.add_typer(dlq.app, name="dlq", rich_help_panel="Clients")
 app.add_typer(schema.app, name="schema", rich_help_panel="Clients")
 app.add_typer(iceberg.app, name="iceberg", rich_help_panel="Clients")
 

@@ -1,19 +1,20 @@
 """Secrets in connector configurations: sealed where they are stored, opened only where they are used.
 
-References follow Kafka Connect's config providers (KIP-297, KIP-421, KIP-887): ``${env:NAME}``,
-``${file:/path/to.properties:key}``, ``${dir:/path:file}``. ``${sealed:...}`` is a literal secret, encrypted with the
-cluster's key.
+References follow Kafka Connect's config providers (KIP-297, KIP-421, KIP-887; see
+:mod:`tidegate.config.providers`): ``${env:NAME}``, ``${file:/path/to.properties:key}``, ``${vault:mount/path:key}``.
+``${sealed:...}`` is a literal secret, encrypted with the cluster's key.
 """
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Collection, Mapping
-from pathlib import Path
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
+from tidegate.config.providers.plugins import ConfigProviders
+from tidegate.config.providers.provider import UnresolvedError
 from tidegate.errors import ConfigError, ConfigProblem
 
 HIDDEN = "[hidden]"
@@ -126,77 +127,69 @@ def hide_secrets(config: Mapping[str, str], password_keys: Collection[str]) -> d
     }
 
 
-def resolve(config: Mapping[str, str], box: SecretBox) -> dict[str, str]:
+def resolve(config: Mapping[str, str], box: SecretBox, providers: Mapping[str, str] | None = None) -> dict[str, str]:
     """The configuration with every reference replaced by what it refers to, on this machine, now.
 
     Args:
         config: as stored.
         box: opens what is sealed.
+        providers: the worker's setting ``config_providers``.
 
     Raises:
         ConfigError: all that can not be resolved, each with its key; no secrets.
+        RetriableError: a system that holds secrets is away.
     """
-    resolved: dict[str, str] = {}
     problems: list[ConfigProblem] = []
+    opened: dict[str, str] = {}
     for key, value in config.items():
         try:
-            opened = box.open(value) if is_sealed(value) else value
-            resolved[key] = _REFERENCE.sub(_look_up, opened)
+            opened[key] = box.open(value) if is_sealed(value) else value
         except ConfigError as error:
             problems.extend(ConfigProblem(key, f"{each.key} {each.message}") for each in error.problems)
-        except ValueError as error:
-            problems.append(ConfigProblem(key, str(error)))
+    with ConfigProviders(providers) as found:
+        looked_up = _look_up(found, opened.values())
+    resolved = dict(opened)
+    for key, value in opened.items():
+        missing = [
+            outcome for each in _REFERENCE.finditer(value) if isinstance(outcome := looked_up[each[0]], _Missing)
+        ]
+        problems.extend(ConfigProblem(key, each.message) for each in missing)
+        if not missing:
+            resolved[key] = _REFERENCE.sub(lambda each: str(looked_up[each[0]]), value)
     if problems:
-        raise ConfigError(problems)
+        order = list(config)
+        raise ConfigError(sorted(problems, key=lambda each: order.index(each.key)))
     return resolved
 
 
-def _look_up(reference: re.Match[str]) -> str:
-    provider, path, key = reference["provider"], reference["path"] or "", reference["key"]
-    match provider:
-        case "env":
-            return _environment(key)
-        case "file":
-            return _property(Path(path), key)
-        case "dir":
-            return _directory_entry(Path(path), key)
-        case _:
-            raise ValueError(
-                f"{reference[0]} names no known provider. "
-                "Use ${env:NAME}, ${file:/path:key} or ${dir:/path:file}."
+@dataclass(frozen=True)
+class _Missing:
+    """Why a reference leads nowhere."""
+
+    message: str
+
+
+def _look_up(providers: ConfigProviders, values: Iterable[str]) -> dict[str, str | _Missing]:
+    """Every reference with its value: each path is asked for once."""
+    wanted: dict[tuple[str, str], dict[str, str]] = {}
+    for value in values:
+        for each in _REFERENCE.finditer(value):
+            wanted.setdefault((each["provider"], each["path"] or ""), {})[each[0]] = each["key"]
+    found: dict[str, str | _Missing] = {}
+    for (name, path), references in wanted.items():
+        try:
+            provider = providers.find(name)
+            given = provider.get(path, set(references.values()))
+        except UnresolvedError as error:
+            found.update({reference: _Missing(f"{reference}: provider {name!r} {error}") for reference in references})
+            continue
+        for reference, key in references.items():
+            found[reference] = (
+                given[key]
+                if key in given
+                else _Missing(f"{reference}: provider {name!r}: {provider.missing(path, key)}")
             )
-
-
-def _environment(name: str) -> str:
-    try:
-        return os.environ[name]
-    except KeyError:
-        raise ValueError(
-            f"the environment variable {name} is not set where the task runs. Set it for every worker."
-        ) from None
-
-
-def _property(path: Path, key: str) -> str:
-    for line in _read(path).splitlines():
-        name, separator, value = line.partition("=")
-        if separator and name.strip() == key and not line.lstrip().startswith(("#", "!")):
-            return value.strip()
-    raise ValueError(f"{path} has no line {key}=... Add it on every worker.")
-
-
-def _directory_entry(directory: Path, name: str) -> str:
-    if not name or "/" in name or name == "..":
-        raise ValueError(f"{name!r} is not the name of a file in {directory}.")
-    return _read(directory / name).rstrip("\n")
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ValueError(f"{path} can not be read where the task runs: {error.strerror}.") from None
-    except UnicodeDecodeError:
-        raise ValueError(f"{path} is not UTF-8 text.") from None
+    return found
 
 
 def _fernet(keys: str) -> MultiFernet:

@@ -213,6 +213,11 @@ class WorkerSettings(ServiceSettings):
     registry_urls: Annotated[list[str], NoDecode] = Field(
         default=["127.0.0.1:8091"], description="gRPC addresses (host:port) of the schema registry's replicas."
     )
+    config_providers: dict[str, str] = Field(
+        default={},
+        description="Kafka Connect's config.providers.* keys, without that prefix: vault.class, vault.param.address. "
+        "In the environment TIDEGATE_CONFIG_PROVIDERS__VAULT_PARAM_ADDRESS and so on.",
+    )
     offsets_topic: str = Field(default="tidegate-offsets", description="Compacted topic of source offsets.")
     offsets_partitions: int = Field(default=25, ge=1, description="Its partitions, when it is made.")
     offsets_replication: int = Field(default=-1, description="Its replication factor; -1: the brokers' default.")
@@ -231,7 +236,7 @@ class WorkerSettings(ServiceSettings):
     def _split_registry_urls(cls, value: object) -> object:
         return _split(value)
 
-    @field_validator("kafka", mode="before")
+    @field_validator("kafka", "config_providers", mode="before")
     @classmethod
     def _dot_names(cls, value: object) -> object:
         if isinstance(value, dict):

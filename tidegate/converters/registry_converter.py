@@ -18,6 +18,7 @@ from tidegate.errors import ConfigError, ConfigProblem, FatalError
 from tidegate.records.codec import DatumFault, EncodedColumn, SchemaMismatchError
 from tidegate.records.envelope import SCHEMA_ID
 from tidegate.records.faults import RecordFault, Stage
+from tidegate.records.reason import Reason, Rule
 from tidegate.records.schema_error import UnusableSchemaError
 from tidegate.records.wire_format import header
 from tidegate.registry_client import (
@@ -128,7 +129,8 @@ class RegistryConverter(Converter):
     def __init__(self) -> None:
         self._targets: dict[tuple[str, bytes], _Target] = {}
         self._readers: dict[int, Reader] = {}
-        self._unreadable: dict[int, _Unreadable] = {}
+        self._of_subject: set[tuple[str, int]] = set()
+        self._unreadable: dict[tuple[str, int], _Unreadable] = {}
 
     @abstractmethod
     def own_schema(self, topic: str, field: pa.Field) -> OwnSchema:
@@ -158,6 +160,7 @@ class RegistryConverter(Converter):
             raise ConfigError(
                 [ConfigProblem("use.latest.version", "true needs auto.register.schemas=false: set one of the two")]
             )
+        self._validate = boolean(config, "schema.validation", True)
         keys = (f"{self.side}.subject.name.strategy", "subject.name.strategy")
         self._strategy = choice(config, keys, STRATEGIES)
 
@@ -216,7 +219,10 @@ class RegistryConverter(Converter):
     def decode(self, topic: str, data: pa.Array) -> Decoded:
         """See the base class."""
         split = schema_runs(data)
-        faults = [RecordFault(row, self._stage, "WireFormatError", message) for row, message in split.faults]
+        faults = [
+            RecordFault(row, self._stage, "WireFormatError", Reason(message, Rule.GARBAGE))
+            for row, message in split.faults
+        ]
         runs: list[DecodedRun] = []
         for run in split.runs:
             rows = run.rows
@@ -224,7 +230,7 @@ class RegistryConverter(Converter):
             if run.schema_id is None:
                 runs.append(DecodedRun(rows, pa.nulls(len(rows)), pa.field(self.side, pa.null())))
                 continue
-            reader = self._reader(run.schema_id)
+            reader = self._reader(topic, run.schema_id)
             if isinstance(reader, _Unreadable):
                 faults.extend(
                     RecordFault(row, self._stage, reader.exception, reader.message)
@@ -236,7 +242,7 @@ class RegistryConverter(Converter):
                 continue
             read = reader.read(some)
             faults.extend(
-                RecordFault(rows[fault.row].as_py(), self._stage, DATA_EXCEPTION, fault.message)
+                RecordFault(rows[fault.row].as_py(), self._stage, DATA_EXCEPTION, Reason(fault.message, Rule.GARBAGE))
                 for fault in read.faults
             )
             runs.extend(
@@ -246,24 +252,56 @@ class RegistryConverter(Converter):
             )
         return Decoded(runs, sorted(faults, key=lambda fault: fault.row))
 
-    def _reader(self, schema_id: int) -> Reader | _Unreadable:
+    def _reader(self, topic: str, schema_id: int) -> Reader | _Unreadable:
         known = self._readers.get(schema_id)
-        if known is not None:
+        if known is not None and (not self._validate or (topic, schema_id) in self._of_subject):
             return known
-        unreadable = self._unreadable.get(schema_id)
+        unreadable = self._unreadable.get((topic, schema_id))
         if unreadable is not None and time.monotonic() < unreadable.until:
             return unreadable
         try:
-            reader = self.reader(self._of_language(self.registry.get_by_id(schema_id)))
-        except FatalError as error:
-            until = time.monotonic() + UNKNOWN_ID_SECONDS
+            schema = self._of_language(self.registry.get_by_id(schema_id))
+            foreign = self._foreign(topic, schema_id, schema)
+            if foreign is not None:
+                return self._kept(topic, schema_id, "SchemaValidationException", foreign)
+            reader = known or self.reader(schema)
+        except SchemaNotFoundError as error:
+            rule = Rule.UNKNOWN_ID
             message = f"The {self.side} names schema id {schema_id}, and it can not be read: {error}"
-            found = _Unreadable(type(error).__name__, message, until)
-            self._unreadable[schema_id] = found
-            return found
-        self._unreadable.pop(schema_id, None)
+            return self._kept(topic, schema_id, type(error).__name__, Reason(message, rule))
+        except FatalError as error:
+            message = f"The {self.side} names schema id {schema_id}, and it can not be read: {error}"
+            return self._kept(topic, schema_id, type(error).__name__, message)
+        self._unreadable.pop((topic, schema_id), None)
         self._readers[schema_id] = reader
+        self._of_subject.add((topic, schema_id))
         return reader
+
+    def _kept(self, topic: str, schema_id: int, exception: str, message: str) -> _Unreadable:
+        found = _Unreadable(exception, message, time.monotonic() + UNKNOWN_ID_SECONDS)
+        self._unreadable[(topic, schema_id)] = found
+        return found
+
+    def _foreign(self, topic: str, schema_id: int, schema: Schema) -> Reason | None:
+        """Why a schema is none of the topic's; None if it is, or if the registry has no subject for the topic."""
+        if not self._validate or self._strategy != STRATEGIES[0]:
+            return None
+        subject = subject_name(self._strategy, topic, "", is_key=self.is_key)
+        try:
+            self.registry.latest(subject)
+        except SchemaNotFoundError:
+            # The topic's producers follow another strategy, or it is a mirror under another name.
+            return None
+        try:
+            self.registry.lookup(subject, schema, include_deleted=True)
+        except SchemaNotFoundError:
+            return Reason(
+                f"The {self.side} names schema id {schema_id}, which is not registered under subject {subject}: it was "
+                f"written for another topic, or with another subject name strategy (set {self.side}.converter."
+                f"{self.side}.subject.name.strategy, or {self.side}.converter.schema.validation=false).",
+                Rule.WRONG_SUBJECT,
+            )
+        return None
 
     def _of_language(self, schema: Schema) -> Schema:
         if schema.type != self.language:

@@ -47,6 +47,10 @@ class Figures:
         passed: rows of the second pipeline in the bucket.
         passed_expected: rows inserted there under the right name.
         reasons: some of the dead letter queue's reasons.
+        waiting: rule, count and reason of each group that waits in the dead letter queue.
+        shown: what tells the first record of each group from the schema that was expected.
+        replayed: records sent back after the repair.
+        replayed_rows: of those, rows that arrived in the bucket.
         takeovers: in the order of the kills.
         differences: what differs from the promise, in words; empty when all holds.
     """
@@ -65,5 +69,9 @@ class Figures:
     passed: int = 0
     passed_expected: int = 0
     reasons: list[str] = field(default_factory=list)
+    waiting: list[tuple[str, int, str]] = field(default_factory=list)
+    shown: list[str] = field(default_factory=list)
+    replayed: int = 0
+    replayed_rows: int = 0
     takeovers: list[Takeover] = field(default_factory=list)
     differences: list[str] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""The classic accident: a column is renamed in mid-stream, and the gate halts exactly the rows it changed."""
+"""The classic accident: a column is renamed in mid-stream; the rows it changed wait, are repaired and replayed."""
 
 from __future__ import annotations
 
@@ -12,12 +12,29 @@ from confluent_kafka import Message
 from tidegate.demo.stage import Say, Stage
 from tidegate.demo.topic_reader import TopicReader, headers_of
 from tidegate.demo.waiting import wait_until
+from tidegate.dlq.inspection import Inspector
+from tidegate.dlq.queue import DeadLetterQueue
+from tidegate.dlq.reason_group import ReasonGroups
+from tidegate.dlq.repair import Repair
+from tidegate.dlq.replay import replay
+from tidegate.dlq.selection import Selection
+from tidegate.registry_client import RegistryClient
+from tidegate.sdk.config_def import Config
+from tidegate.transforms.configuration import transform_chain
 
 TOPIC = "demo.app_events"
 DEAD_LETTERS = "demo.app_events.dlq"
 _REASON = "__connect.errors.exception.message"
 _ROWS = 200
 _SHOWN_REASONS = 3
+SUMMED = "app_events.userId"
+"""Name of the sum that is compared."""
+REPAIR = {
+    "transforms": "back",
+    "transforms.back.type": "org.apache.kafka.connect.transforms.ReplaceField$Value",
+    "transforms.back.renames": "user_id:userId",
+}
+_CONVERTERS = {"key.converter": "avro", "value.converter": "avro"}
 
 CREATE_APP_EVENTS = """
 CREATE TABLE IF NOT EXISTS app_events (
@@ -75,6 +92,13 @@ def run_rename_act(stage: Stage, say: Say) -> None:
             say("waiting for the bucket")
             wait_until(lambda: stage.lake.count(TOPIC) >= len(good), f"{len(good)} rows of {TOPIC} in the bucket")
             halted, reasons = sorted(letters.ids), list(letters.reasons)
+            _check_bucket(stage, good)
+            figures.passed = len(good)
+            _repair(stage, say)
+            everything = sorted(good + renamed)
+            wait_until(
+                lambda: stage.lake.count(TOPIC) >= len(everything), f"{len(everything)} rows of {TOPIC} in the bucket"
+            )
     figures.halted, figures.halted_expected = len(halted), len(renamed)
     figures.passed_expected = len(good)
     figures.reasons = list(dict.fromkeys(reasons))[:_SHOWN_REASONS]
@@ -84,7 +108,10 @@ def run_rename_act(stage: Stage, say: Say) -> None:
         )
     if not all(reasons):
         figures.differences.append("a record in the dead letter queue has no reason")
-    _check_bucket(stage, good)
+    figures.replayed_rows = _check_bucket(stage, everything) - figures.passed
+    figures.column_sums[SUMMED] = _user_sums(stage)
+    if len(set(figures.column_sums[SUMMED])) > 1:
+        figures.differences.append(f"the sums of {SUMMED} differ")
 
 
 def insert_app_events(database: psycopg.Connection[tuple[object, ...]], column: str) -> list[int]:
@@ -97,11 +124,49 @@ def insert_app_events(database: psycopg.Connection[tuple[object, ...]], column: 
     return sorted(int(str(row[0])) for row in rows)
 
 
-def _check_bucket(stage: Stage, good: list[int]) -> None:
+def _repair(stage: Stage, say: Say) -> None:
+    """Lists, shows and replays what waits, as the commands ``tidegate dlq list|show|replay`` do."""
+    figures = stage.figures
+    properties = {"bootstrap.servers": stage.cluster.stack.bootstrap_servers}
+    with (
+        DeadLetterQueue(properties, DEAD_LETTERS) as queue,
+        RegistryClient(stage.cluster.registry_targets) as registry,
+    ):
+        say("looking into the dead letter queue")
+        groups = ReasonGroups()
+        for letter in queue.pending():
+            groups.add(letter)
+        figures.waiting = [
+            (group.key.rule, group.count, group.first.sentence.partition(";")[0]) for group in groups.found.values()
+        ]
+        inspector = Inspector(_CONVERTERS, registry)
+        for group in groups.found.values():
+            figures.shown += [str(each) for each in inspector.inspect(group.first).differences]
+        say("replaying with the transform ReplaceField, renames=user_id:userId")
+        repair = Repair(_CONVERTERS, transform_chain(Config({}, REPAIR)), registry)
+        try:
+            outcome = replay(queue, Selection(connector="app-events-source"), repair, properties)
+        finally:
+            repair.close()
+        figures.replayed = outcome.replayed
+        left = sum(1 for _ in queue.pending())
+    if left or outcome.failed:
+        figures.differences.append(f"{left} records wait on in {DEAD_LETTERS} after the replay")
+
+
+def _user_sums(stage: Stage) -> tuple[int, int]:
+    with psycopg.connect(stage.cluster.database_url, connect_timeout=10) as database:
+        row = database.execute('SELECT sum("userId")::bigint FROM app_events').fetchone()
+    assert row is not None
+    lake = sum(int(pc.sum(table["userId"]).as_py() or 0) for table in stage.lake.read(TOPIC))
+    return int(row[0]), lake
+
+
+def _check_bucket(stage: Stage, good: list[int]) -> int:
+    """The rows in the bucket; notes what differs from the ids that should be there."""
     figures = stage.figures
     tables = stage.lake.read(TOPIC)
     ids = sorted(value for table in tables for value in table["id"].to_pylist())
-    figures.passed = len(ids)
     if ids != good:
         figures.differences.append(f"the bucket holds {len(ids)} rows of {TOPIC}, not the {len(good)} valid ones")
     malformed = sum(
@@ -109,3 +174,4 @@ def _check_bucket(stage: Stage, good: list[int]) -> None:
     )
     if malformed:
         figures.differences.append(f"{malformed} files of {TOPIC} hold malformed rows")
+    return len(ids)

@@ -88,6 +88,9 @@ def _run_acts(cluster: LocalCluster, examples: Path, rows: int | None, view: Vie
             view.say(f"   {figures.halted} rows halted, {figures.passed} rows in the bucket; the reasons:")
             for reason in figures.reasons:
                 view.say(f"   [yellow]{reason}[/]")
+            for rule, count, _ in figures.waiting:
+                view.say(f"   {count} records waited, rule {rule}: [yellow]{', '.join(figures.shown)}[/]")
+            view.say(f"   {figures.replayed} replayed with ReplaceField renames=user_id:userId, each once")
         with view.act(7, "Reading the Parquet back from S3"):
             prove(stage)
 
@@ -147,6 +150,7 @@ def _show(console: Console, figures: Figures) -> None:
     counts.add_row("missing", f"{figures.missing:,}")
     counts.add_row("duplicates", f"{figures.duplicates:,}")
     counts.add_row("halted by the gate", f"{figures.halted:,} of {figures.halted_expected:,} renamed")
+    counts.add_row("repaired and replayed", f"{figures.replayed_rows:,} of {figures.halted_expected:,} renamed")
     counts.add_row("passed the gate", f"{figures.passed:,} of {figures.passed_expected:,} valid")
     console.print(counts)
     if figures.differences:

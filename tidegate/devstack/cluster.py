@@ -143,6 +143,11 @@ class LocalCluster:
         return [f"http://{each.addresses['rest']}" for each in self._of("coordinator")]
 
     @property
+    def registry_targets(self) -> list[str]:
+        """gRPC addresses of the registry's replicas."""
+        return [each.addresses["grpc"] for each in self._of("registry")]
+
+    @property
     def registry_urls(self) -> list[str]:
         """REST addresses of the registries."""
         return [f"http://{each.addresses['rest']}" for each in self._of("registry")]

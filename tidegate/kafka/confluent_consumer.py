@@ -64,7 +64,7 @@ class ConfluentConsumer:
                 errors.append(error)
             else:
                 by_topic.setdefault(message.topic() or "", []).append(message)
-        return Consumed([Batch(topic, _columns(messages)) for topic, messages in by_topic.items()], errors)
+        return Consumed([Batch(topic, record_columns(messages)) for topic, messages in by_topic.items()], errors)
 
     def high_watermark(self, place: TopicPartition) -> int:
         """See the protocol."""
@@ -84,7 +84,8 @@ class ConfluentConsumer:
             self._consumer.close()
 
 
-def _columns(messages: Sequence[Message]) -> pa.RecordBatch:
+def record_columns(messages: Sequence[Message]) -> pa.RecordBatch:
+    """Messages as columns of :data:`tidegate.kafka.consumed.CONSUMED`."""
     stamps = [message.timestamp() for message in messages]
     return pa.RecordBatch.from_arrays(
         [

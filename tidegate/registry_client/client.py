@@ -90,16 +90,17 @@ class RegistryClient:
         self._ids.put((subject, schema), schema_id)
         return schema_id
 
-    def lookup(self, subject: str, schema: Schema) -> RegisteredSchema:
-        """Find a schema under a subject without registering it.
+    def lookup(self, subject: str, schema: Schema, *, include_deleted: bool = False) -> RegisteredSchema:
+        """Find a schema under a subject without registering it; also a softly deleted version of it if wished.
 
         Raises:
             SchemaNotFoundError: it is not registered there.
             InvalidSchemaError: it is no schema.
         """
-        request = pb.LookupSchemaRequest(subject=subject, schema=_encode(schema))
+        request = pb.LookupSchemaRequest(subject=subject, schema=_encode(schema), include_deleted=include_deleted)
         found = self._call(subject, lambda stub, left: stub.LookupSchema(request, timeout=left)).version
-        self._ids.put((subject, schema), found.id)
+        if not include_deleted:
+            self._ids.put((subject, schema), found.id)
         return _decode_version(found)
 
     def get_by_id(self, schema_id: int) -> Schema:

@@ -1,5 +1,6 @@
 """The stable surface for connector authors."""
 
+from tidegate.config.providers.provider import ConfigProvider, UnresolvedError
 from tidegate.records.envelope import Batch, SinkOffset, SourceBatch, TopicPartition, envelope
 from tidegate.sdk.config_def import REQUIRED, Config, ConfigDef, Importance, Type
 from tidegate.sdk.sink import SinkConnector, SinkContext, SinkTask
@@ -10,6 +11,7 @@ __all__ = [
     "Batch",
     "Config",
     "ConfigDef",
+    "ConfigProvider",
     "Importance",
     "SinkConnector",
     "SinkContext",
@@ -21,5 +23,6 @@ __all__ = [
     "SourceTask",
     "TopicPartition",
     "Type",
+    "UnresolvedError",
     "envelope",
 ]

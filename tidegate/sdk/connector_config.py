@@ -19,7 +19,9 @@ from tidegate.sdk.config_def import (
     at_least,
     one_of,
 )
+from tidegate.sdk.drift import HALT, KEY, POLICIES, drift_problems, with_drift_keys
 from tidegate.sdk.plugins import Plugin
+from tidegate.sdk.sink import SinkConnector
 from tidegate.transforms.configuration import TRANSFORM_KEYS, transform_definition, transform_problems
 
 _COMMON = "Common"
@@ -176,6 +178,20 @@ SINK = COMMON.merged(
         group=_COMMON,
     )
     .define(
+        KEY,
+        Type.STRING,
+        HALT,
+        Importance.MEDIUM,
+        "What becomes of records whose form the target does not take: a schema of another subject, a required field "
+        "gone or renamed, a type changed, a field without a place. halt: the records are halted one by one, as "
+        "errors.tolerance says. fail: the task fails at the first of them, also where errors.tolerance is all for "
+        "other faults. evolve: the target is changed as far as it can be without harm, the rest is halted. project: "
+        "fields the target has no place for are left out, the rest is halted. Not every sink can evolve and project.",
+        validator=one_of(*POLICIES),
+        group=_ERRORS,
+        recommended=POLICIES,
+    )
+    .define(
         "offset.flush.interval.ms",
         Type.LONG,
         5_000,
@@ -223,8 +239,9 @@ class Checked:
 
 def check(plugin: Plugin, config: Mapping[str, str]) -> Checked:
     """Checks all that can be told without contacting anything: single keys, then how they go together."""
+    given, config = config, _drifting(plugin, config)
     keys = definition(plugin, config)
-    values = add_problems(keys.validate(config), _combined(plugin, config))
+    values = add_problems(keys.validate(config), _combined(plugin, given))
     if any(value.errors for value in values):
         return Checked(values, None)
     return Checked(values, keys.parse(config))
@@ -266,6 +283,12 @@ def converter_config(config: Config, side: str) -> dict[str, str]:
     return config.with_prefix(f"{side}.converter.")
 
 
+def _drifting(plugin: Plugin, config: Mapping[str, str]) -> Mapping[str, str]:
+    if not issubclass(plugin.connector, SinkConnector):
+        return config
+    return with_drift_keys(plugin.connector.drift_keys, config)
+
+
 def _unlisted(name: str) -> ConfigKey:
     return ConfigKey(name, Type.STRING, None, Importance.LOW, "")
 
@@ -280,8 +303,9 @@ def _combined(plugin: Plugin, config: Mapping[str, str]) -> list[ConfigProblem]:
             except ConfigError as error:
                 problems += [ConfigProblem(f"{side}.converter", problem.message) for problem in error.problems]
     problems += transform_problems(config)
-    if plugin.type == "sink":
+    if issubclass(plugin.connector, SinkConnector):
         problems += _topic_problems(config)
+        problems += drift_problems(plugin.connector.drift_keys, config)
     return problems
 
 

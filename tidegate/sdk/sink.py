@@ -10,6 +10,7 @@ from typing import ClassVar, Protocol
 from tidegate.errors import ConfigProblem
 from tidegate.records.envelope import Batch, SinkOffset, TopicPartition
 from tidegate.sdk.config_def import Config, ConfigDef
+from tidegate.sdk.drift import DriftKeys
 
 
 class SinkContext(Protocol):
@@ -135,6 +136,8 @@ class SinkConnector(ABC):
     aliases: ClassVar[tuple[str, ...]] = ()
     config_def: ClassVar[ConfigDef]
     task_class: ClassVar[type[SinkTask]]
+    drift_keys: ClassVar[DriftKeys] = {}
+    """What ``drift.policy`` stands for here; without an entry for ``evolve`` or ``project`` that policy is refused."""
 
     def validate(self, config: Config) -> Sequence[ConfigProblem]:
         """Checks what single keys can not tell: combinations, reachability. May do IO with short deadlines."""

@@ -195,6 +195,7 @@ class WorkerAgent:
             offsets_partitions=settings.offsets_partitions,
             offsets_replication=settings.offsets_replication,
             secret_keys=self._secret_keys,
+            config_providers=self._settings.config_providers,
             otlp_endpoint=settings.otlp_endpoint,
             log_level=settings.log_level,
             log_format=settings.log_format,

@@ -15,6 +15,7 @@ class WorkerFacts:
         cluster: cluster name.
         kafka: librdkafka properties.
         secret_keys: opens sealed secrets.
+        config_providers: configures the config providers.
         offsets_topic: topic of source offsets.
         offsets_partitions: its partitions.
         offsets_replication: its replication factor.
@@ -23,6 +24,7 @@ class WorkerFacts:
     cluster: str
     kafka: dict[str, str] = field(repr=False)
     secret_keys: str | None = field(repr=False)
+    config_providers: dict[str, str] = field(repr=False)
     offsets_topic: str
     offsets_partitions: int
     offsets_replication: int

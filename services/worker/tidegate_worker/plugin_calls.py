@@ -16,6 +16,7 @@ from tidegate.errors import ConfigError, ConfigProblem, RetriableError, Tidegate
 from tidegate.kafka.topics import TopicAdmin
 from tidegate.kafka.transactions import fence, transactional_id
 from tidegate.records.envelope import Batch
+from tidegate.records.row_json import row_json
 from tidegate.sdk.config_def import Config, ConfigValue, Type
 from tidegate.sdk.connector_config import add_problems, check, definition, parse
 from tidegate.sdk.plugins import Plugin, Plugins
@@ -26,7 +27,6 @@ from tidegate.transforms.configuration import transform_chain
 from tidegate_worker.connector_offsets import alter_offsets, read_offsets
 from tidegate_worker.plugin_answers import InstalledPlugins, OffsetEntry, ShownValue, Validated, WorkerFacts
 from tidegate_worker.task.launch import TASK_COUNT
-from tidegate_worker.task.row_json import row_json
 
 _KAFKA_DEADLINE = 5.0
 _PREVIEW_SECONDS = 10.0
@@ -60,7 +60,7 @@ def _validate(facts: WorkerFacts, plugin: Plugin, config: Mapping[str, str]) -> 
     if checked.config is None:
         return checked.values
     try:
-        resolved = parse(plugin, resolve(config, SecretBox(facts.secret_keys)))
+        resolved = parse(plugin, resolve(config, SecretBox(facts.secret_keys), facts.config_providers))
         problems = list(plugin.connector().validate(resolved))
     except ConfigError as error:
         problems = list(error.problems)
@@ -81,7 +81,7 @@ def split(facts: WorkerFacts, config: Mapping[str, str]) -> tuple[ConnectorType,
         TidegateError: the plugin's.
     """
     plugin = Plugins.installed().find(config.get("connector.class", ""))
-    parsed = parse(plugin, resolve(config, SecretBox(facts.secret_keys)))
+    parsed = parse(plugin, resolve(config, SecretBox(facts.secret_keys), facts.config_providers))
     most: int = parsed["tasks.max"]
     connector = plugin.connector()
     if not isinstance(connector, SourceConnector):
@@ -104,7 +104,7 @@ def preview(facts: WorkerFacts, config: Mapping[str, str], limit: int) -> list[s
         TidegateError: the plugin's.
     """
     plugin = Plugins.installed().find(config.get("connector.class", ""))
-    parsed = parse(plugin, resolve(config, SecretBox(facts.secret_keys)))
+    parsed = parse(plugin, resolve(config, SecretBox(facts.secret_keys), facts.config_providers))
     connector = plugin.connector()
     if not isinstance(connector, SourceConnector):
         raise ConfigError([ConfigProblem("connector.class", "a sink has nothing to preview: give a source")])
@@ -210,7 +210,7 @@ def fence_tasks(facts: WorkerFacts, connector: str, tasks: int) -> None:
 
 def _parsed(facts: WorkerFacts, config: Mapping[str, str]) -> tuple[Plugin, Config]:
     plugin = Plugins.installed().find(config.get("connector.class", ""))
-    return plugin, parse(plugin, resolve(config, SecretBox(facts.secret_keys)))
+    return plugin, parse(plugin, resolve(config, SecretBox(facts.secret_keys), facts.config_providers))
 
 
 def _topic_settings(facts: WorkerFacts) -> tuple[str, int, int]:

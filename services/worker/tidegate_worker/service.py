@@ -78,6 +78,7 @@ def _facts(settings: WorkerSettings) -> WorkerFacts:
         cluster=settings.cluster,
         kafka=settings.kafka,
         secret_keys=_secret_keys(settings),
+        config_providers=settings.config_providers,
         offsets_topic=settings.offsets_topic,
         offsets_partitions=settings.offsets_partitions,
         offsets_replication=settings.offsets_replication,

@@ -40,7 +40,7 @@ class MemoryRegistry:
         versions.append(RegisteredSchema(subject, len(versions) + 1, schema_id, schema))
         return schema_id
 
-    def lookup(self, subject: str, schema: Schema) -> RegisteredSchema:
+    def lookup(self, subject: str, schema: Schema, *, include_deleted: bool = False) -> RegisteredSchema:
         self._call(f"lookup {subject}")
         for version in self.subjects.get(subject, []):
             if version.schema == schema:

@@ -9,7 +9,7 @@ import orjson
 from tidegate_worker.plugin_answers import WorkerFacts
 from tidegate_worker.plugin_calls import preview
 
-FACTS = WorkerFacts("c", {}, None, "offsets", 1, 1)
+FACTS = WorkerFacts("c", {}, None, {}, "offsets", 1, 1)
 
 
 def previewed(lines: str, path: Path, limit: int, **transforms: str) -> list[dict[str, Any]]:

@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
-from tidegate_worker.task.consumed import ConsumedRun
 from tidegate_worker.task.transformed_runs import transformed_runs
 
+from tidegate.converters.consumed_runs import ConsumedRun
 from tidegate.records.envelope import Batch, envelope
 from tidegate.transforms.transformed import Part, Transformed, fault
 

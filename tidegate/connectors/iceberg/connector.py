@@ -11,6 +11,7 @@ from tidegate.connectors.iceberg.table_names import option_problems, table_optio
 from tidegate.connectors.iceberg.task import IcebergSinkTask
 from tidegate.errors import ConfigProblem, TidegateError
 from tidegate.sdk.config_def import Config, ConfigDef
+from tidegate.sdk.drift import EVOLVE, PROJECT, DriftKeys
 from tidegate.sdk.sink import SinkConnector, SinkTask
 
 _GUARANTEES = """\
@@ -113,6 +114,10 @@ class IcebergSinkConnector(SinkConnector):
     )
     config_def: ClassVar[ConfigDef] = CONFIG
     task_class: ClassVar[type[SinkTask]] = IcebergSinkTask
+    drift_keys: ClassVar[DriftKeys] = {
+        EVOLVE: {"iceberg.tables.evolve-schema-enabled": "true"},
+        PROJECT: {"iceberg.tables.evolve-schema-enabled": "false"},
+    }
 
     def validate(self, config: Config) -> Sequence[ConfigProblem]:
         return list(_combinations(config)) or list(_catalog_problems(config))

@@ -11,6 +11,7 @@ from pyiceberg.schema import Schema
 from pyiceberg.types import IcebergType, ListType, MapType, NestedField, StructType
 
 from tidegate.connectors.iceberg.column_types import UnstorableTypeError, iceberg_type, widened
+from tidegate.records.reason import Reason, Rule
 
 Path = tuple[str, ...]
 
@@ -70,7 +71,8 @@ def _compare_struct(
         if other is None:
             if column.required:
                 hint = f" (new in it: {', '.join(repr(c.name) for c in extra.values())}; renamed?)" if extra else ""
-                found.refusals.append(f"column {name!r} is required and missing in the record{hint}")
+                why = f"column {name!r} is required and missing in the record{hint}"
+                found.refusals.append(Reason(why, Rule.MISSING_FIELD, name))
             continue
         _compare(column, other.type, (*path, column.name), found, keys, ignore_case)
         if column.required and other.nullable and column.field_id not in keys:
@@ -114,9 +116,8 @@ def _compare(
                 return
             wider = None if type_ is None else widened(known, type_)
             if wider is None:
-                found.refusals.append(
-                    f"field {name!r} is {new} and its column {known}: neither can be promoted to the other"
-                )
+                why = f"field {name!r} is {new} and its column {known}: neither can be promoted to the other"
+                found.refusals.append(Reason(why, Rule.TYPE_CHANGED, name))
             elif wider != known:
                 found.widened.append((path, wider))
 

@@ -21,6 +21,7 @@ from tidegate.connectors.iceberg.partition_by import parse_partition_by
 from tidegate.connectors.iceberg.partition_spec import partition_spec
 from tidegate.connectors.iceberg.table_names import TableName, table_options
 from tidegate.errors import ConflictError, FatalError, NotFoundError
+from tidegate.records.reason import Reason, Rule, all_reasons
 from tidegate.sdk.config_def import Config
 from tidegate.telemetry.logging import get_logger
 
@@ -88,7 +89,7 @@ class Target:
                 self._refresh()
                 continue
             if found.refusals:
-                return "; ".join(found.refusals)
+                return all_reasons(found.refusals)
             if not targets.evolve:
                 return _narrow(found)
             try:
@@ -277,7 +278,13 @@ def _fields_of(key: pa.DataType) -> tuple[str, ...]:
 
 def _narrow(found: Evolution) -> str:
     """Why a table that must not change can not take the records; fields it lacks are left out."""
-    return "; ".join(
-        f"field {'.'.join(path)!r} needs {type_}, and iceberg.tables.evolve-schema-enabled is false"
-        for path, type_ in found.widened
+    return all_reasons(
+        [
+            Reason(
+                f"field {'.'.join(path)!r} needs {type_}, and iceberg.tables.evolve-schema-enabled is false",
+                Rule.TYPE_CHANGED,
+                ".".join(path),
+            )
+            for path, type_ in found.widened
+        ]
     )

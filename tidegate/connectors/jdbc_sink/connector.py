@@ -17,6 +17,7 @@ from tidegate.connectors.jdbc_sink.task import JdbcSinkTask
 from tidegate.errors import ConfigError, ConfigProblem, TidegateError
 from tidegate.records.envelope import TopicPartition
 from tidegate.sdk.config_def import Config, ConfigDef
+from tidegate.sdk.drift import EVOLVE, PROJECT, DriftKeys
 from tidegate.sdk.sink import SinkConnector, SinkTask
 
 _VALIDATION_TIMEOUT_MS = 5000
@@ -115,6 +116,10 @@ class JdbcSinkConnector(SinkConnector):
     )
     config_def: ClassVar[ConfigDef] = CONFIG
     task_class: ClassVar[type[SinkTask]] = JdbcSinkTask
+    drift_keys: ClassVar[DriftKeys] = {
+        EVOLVE: {"auto.evolve": "true"},
+        PROJECT: {"auto.evolve": "false"},
+    }
 
     def validate(self, config: Config) -> Sequence[ConfigProblem]:
         found = list(problems(config))

@@ -13,6 +13,7 @@ from tidegate.connectors.jdbc_sink.fit import UnfitError, fit
 from tidegate.connectors.jdbc_sink.options import UPDATE, Options
 from tidegate.connectors.jdbc_sink.record_columns import RecordColumns
 from tidegate.connectors.jdbc_sink.table import Column, Table
+from tidegate.records.reason import Reason, Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +82,28 @@ def judge(records: RecordColumns, table: Table, options: Options, *, backend: st
         for lacking in lacking_columns(records, table):
             judging.refuse(
                 ~tombstones,
-                f"column {lacking.name!r} of table {table.id} is NOT NULL without a default, and the record has no "
-                f"field for it{_renamed(records, table)}: give the column a default, or the record the field",
+                Reason(
+                    f"column {lacking.name!r} of table {table.id} is NOT NULL without a default, and the record has no "
+                    f"field for it{_renamed(records, table)}: give the column a default, or the record the field",
+                    Rule.MISSING_FIELD,
+                    lacking.name,
+                ),
             )
     bound: list[Bound] = []
     for field, array in zip(records.fields, records.arrays, strict=True):
         key = field in records.keys
         column = table.find(field.name)
+        if column is None and options.project and not key:
+            continue
         if column is None:
             judging.refuse(
                 None if key else ~tombstones,
-                f"field {field.name!r} has no column in table {table.id}: add the column, set auto.evolve=true, or "
-                "choose the fields to write with fields.whitelist",
+                Reason(
+                    f"field {field.name!r} has no column in table {table.id}: add the column, set drift.policy to "
+                    "evolve or project, or choose the fields to write with fields.whitelist",
+                    Rule.UNKNOWN_FIELD,
+                    field.name,
+                ),
             )
             continue
         if column.generated:
@@ -106,21 +117,29 @@ def judge(records: RecordColumns, table: Table, options: Options, *, backend: st
             fitted = fit(field, array, column, zone=options.zone, backend=backend)
         except UnfitError as error:
             valid = array.is_valid().to_numpy(zero_copy_only=False)
-            judging.refuse(None if key else valid, _at(field, column, table, error))
+            judging.refuse(None if key else valid, _at(field, column, table, error, Rule.TYPE_CHANGED))
             continue
         for row, why in fitted.faults.items():
-            faults.setdefault(row, _at(field, column, table, why))
+            faults.setdefault(row, _at(field, column, table, why, Rule.VALUE))
         nulls = array.is_null().to_numpy(zero_copy_only=False)
         if key:
             judging.refuse(
                 nulls,
-                f"field {field.name!r} of the primary key is null: a row without its key can not be found again",
+                Reason(
+                    f"field {field.name!r} of the primary key is null: a row without its key can not be found again",
+                    Rule.NULL,
+                    field.name,
+                ),
             )
         elif not column.nullable:
             judging.refuse(
                 nulls & ~tombstones,
-                f"field {field.name!r} is null and column {column.name!r} of table {table.id} is NOT NULL: give the "
-                "field a value, or let the column be null",
+                Reason(
+                    f"field {field.name!r} is null and column {column.name!r} of table {table.id} is NOT NULL: give "
+                    "the field a value, or let the column be null",
+                    Rule.NULL,
+                    field.name,
+                ),
             )
         bound.append(Bound(column, fitted.array, key))
     return Passage(bound, faults)
@@ -138,9 +157,11 @@ class _Judging:
             self.faults.setdefault(row, why)
 
 
-def _at(field: pa.Field, column: Column, table: Table, why: object) -> str:
-    return (
-        f"field {field.name!r} ({field.type}), column {column.name!r} of table {table.id} ({column.type_text}): {why}"
+def _at(field: pa.Field, column: Column, table: Table, why: object, rule: Rule) -> Reason:
+    return Reason(
+        f"field {field.name!r} ({field.type}), column {column.name!r} of table {table.id} ({column.type_text}): {why}",
+        rule,
+        field.name,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from tidegate.errors import ConfigProblem
 from tidegate.sdk.config_def import Config
+from tidegate.sdk.drift import KEY, PROJECT
 
 BACKENDS = ("postgresql", "mysql", "mariadb", "sqlite")
 
@@ -43,6 +44,7 @@ class Options:
         fields: fields of the value to write; empty for all.
         auto_create: whether missing tables are made.
         auto_evolve: whether missing columns are added.
+        project: whether fields without a column are left out.
         batch_size: the most rows of a statement.
         zone: time zone of columns that know none.
     """
@@ -54,6 +56,7 @@ class Options:
     fields: frozenset[str] = frozenset()
     auto_create: bool = False
     auto_evolve: bool = False
+    project: bool = False
     batch_size: int = 3000
     zone: str = "UTC"
 
@@ -70,6 +73,7 @@ class Options:
             fields=frozenset(fields),
             auto_create=config["auto.create"] or evolution == "basic",
             auto_evolve=config["auto.evolve"] or evolution == "basic",
+            project=config.get(KEY) == PROJECT,
             batch_size=config["batch.size"],
             zone=config["db.timezone"],
         )

@@ -8,9 +8,11 @@ from typing import ClassVar
 from tidegate.connectors.s3.client import s3_client, s3_errors
 from tidegate.connectors.s3.format_choice import format_name
 from tidegate.connectors.s3.keys import CONFIG
+from tidegate.connectors.s3.schema_gate import BACKWARD, NONE
 from tidegate.connectors.s3.task import S3SinkTask
 from tidegate.errors import ConfigProblem, TidegateError
 from tidegate.sdk.config_def import Config, ConfigDef
+from tidegate.sdk.drift import EVOLVE, PROJECT, DriftKeys
 from tidegate.sdk.sink import SinkConnector, SinkTask
 
 _GUARANTEES = """\
@@ -129,6 +131,10 @@ class S3SinkConnector(SinkConnector):
     aliases = ("io.confluent.connect.s3.S3SinkConnector", "S3SinkConnector", "s3")
     config_def: ClassVar[ConfigDef] = CONFIG
     task_class: ClassVar[type[SinkTask]] = S3SinkTask
+    drift_keys: ClassVar[DriftKeys] = {
+        EVOLVE: {"schema.compatibility": NONE},
+        PROJECT: {"schema.compatibility": BACKWARD},
+    }
 
     def validate(self, config: Config) -> Sequence[ConfigProblem]:
         return list(_combinations(config)) or list(_bucket_problems(config))

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from tidegate.records.reason import Reason, Rule
+
 NONE = "NONE"
 BACKWARD = "BACKWARD"
 FORWARD = "FORWARD"
@@ -23,7 +25,15 @@ _WIDER: dict[pa.DataType, tuple[pa.DataType, ...]] = {
 
 
 class SchemaRefusedError(ValueError):
-    """The records do not fit; the message names the field and the rule."""
+    """The records do not fit.
+
+    Args:
+        reason: names the field and the rule.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +110,22 @@ def _admit_struct(known: pa.StructType, new: pa.StructType, mode: str, path: str
                 added = [other.name for other in new if known.get_field_index(other.name) < 0]
                 hint = f" (new in it: {', '.join(map(repr, added))}; renamed?)" if added else ""
                 raise SchemaRefusedError(
-                    f"field {name!r} is required in the files of this topic and missing in the record{hint}: "
-                    f"{mode} lets only nullable fields go"
+                    Reason(
+                        f"field {name!r} is required in the files of this topic and missing in the record{hint}: "
+                        f"{mode} lets only nullable fields go",
+                        Rule.MISSING_FIELD,
+                        name,
+                    )
                 )
             fields.append(field)
         else:
             type_ = _admit_type(field.type, other.type, mode, name)
             if mode == FORWARD and other.nullable and not field.nullable:
-                raise SchemaRefusedError(
+                why = (
                     f"field {name!r} is optional in the record and required in the files of this topic: FORWARD keeps "
                     "the files as they are"
                 )
+                raise SchemaRefusedError(Reason(why, Rule.TYPE_CHANGED, name))
             fields.append(pa.field(field.name, type_, field.nullable or other.nullable, field.metadata))
     if mode != FORWARD:
         fields.extend(field.with_nullable(True) for field in arriving.values())
@@ -126,10 +141,11 @@ def _admit_type(known: pa.DataType, new: pa.DataType, mode: str, path: str) -> p
         item, other = known.value_field, new.value_field
         type_ = _admit_type(item.type, other.type, mode, f"{path}[]")
         if mode == FORWARD and other.nullable and not item.nullable:
-            raise SchemaRefusedError(
+            why = (
                 f"items of field {path!r} are optional in the record and required in the files of this topic: FORWARD "
                 "keeps the files as they are"
             )
+            raise SchemaRefusedError(Reason(why, Rule.TYPE_CHANGED, path))
         return pa.list_(pa.field(item.name, type_, item.nullable or other.nullable, item.metadata))
     if pa.types.is_null(new):
         return known
@@ -137,16 +153,18 @@ def _admit_type(known: pa.DataType, new: pa.DataType, mode: str, path: str) -> p
         # Nothing but nulls was seen of it: any type is what it was.
         return new
     if mode == FULL:
-        raise SchemaRefusedError(f"field {path!r} is {new} and was {known}: FULL keeps types as they are")
+        raise _changed(path, known, new, "FULL keeps types as they are")
     if _holds(known, new):
         return known
     if _holds(new, known):
         if mode == FORWARD:
-            raise SchemaRefusedError(
-                f"field {path!r} is {new} and was {known}, which can not hold it: FORWARD keeps it"
-            )
+            raise _changed(path, known, new, "what was can not hold what is, and FORWARD keeps it")
         return new
-    raise SchemaRefusedError(f"field {path!r} is {new} and was {known}: neither can be promoted to the other")
+    raise _changed(path, known, new, "neither can be promoted to the other")
+
+
+def _changed(path: str, known: pa.DataType, new: pa.DataType, why: str) -> SchemaRefusedError:
+    return SchemaRefusedError(Reason(f"field {path!r} is {new} and was {known}: {why}", Rule.TYPE_CHANGED, path))
 
 
 def _holds(wide: pa.DataType, narrow: pa.DataType) -> bool:

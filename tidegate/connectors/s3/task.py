@@ -187,7 +187,7 @@ class S3SinkTask(SinkTask):
             try:
                 value = project(value, self._schemas.admit(batch.topic, value.type))
             except SchemaRefusedError as error:
-                return dict.fromkeys(range(len(batch)), str(error)), []
+                return dict.fromkeys(range(len(batch)), error.reason), []
         partitioned = self._partitioner.partition(batch)
         name = (batch.value_field.metadata or {}).get(SCHEMA_NAME)
         formed = self._format.form(batch.topic, value, None if name is None else name.decode())

@@ -60,7 +60,7 @@ class TopicSchemas:
             admission = admit(known, new, self._mode)
         except SchemaRefusedError as error:
             # The topic's schema only widens towards what it has, so a refusal may be remembered until it does.
-            self._judged[topic, new] = str(error)
+            self._judged[topic, new] = error.reason
             raise
         if admission.widened:
             self._judged.clear()

@@ -70,7 +70,12 @@ class ProtobufSchema(ParsedSchema):
 
     def find_unreadable(self, writer: ParsedSchema, sides: Sides) -> Sequence[Incompatibility]:
         assert isinstance(writer, ProtobufSchema)
-        return find_unreadable(self.file, writer.file, sides)
+        found = find_unreadable(self.file, writer.file, sides)
+        for name in sorted(self.files.keys() & writer.files.keys()):
+            # A message or a package of an imported file matters by its use alone, which is seen by the field's type.
+            inner = find_unreadable(self.files[name], writer.files[name], sides)
+            found += [each for each in inner if each.rule not in ("MESSAGE_REMOVED", "PACKAGE_CHANGED")]
+        return found
 
 
 def _decode(text: str) -> descriptor_pb2.FileDescriptorProto | None:

@@ -10,11 +10,13 @@ from tidegate.kafka.outgoing import KafkaHeaders
 from tidegate.kafka.topics import TopicAdmin
 from tidegate.kafka.transactions import TransactionalProducer
 from tidegate.records.faults import Stage
+from tidegate.records.halted_headers import CONNECT, TIDEGATE
+from tidegate.records.reason import DRIFT, path_of, rule_of
 from tidegate.sdk.config_def import Config
+from tidegate.sdk.drift import FAIL
 from tidegate.telemetry.logging import get_logger
 
 log = get_logger(__name__)
-_PREFIX = "__connect.errors."
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class HaltedRecord:
         message: one sentence naming the field and the rule.
         partition: of a consumed record, else None.
         offset: of a consumed record, else None.
+        timestamp: of a consumed record, milliseconds; else 0.
     """
 
     topic: str
@@ -42,6 +45,7 @@ class HaltedRecord:
     message: str
     partition: int | None = None
     offset: int | None = None
+    timestamp: int = 0
 
     @property
     def place(self) -> str:
@@ -59,7 +63,8 @@ class HaltPolicy:
     """
 
     def __init__(self, config: Config, connector: str, task: int) -> None:
-        self.tolerant: bool = config["errors.tolerance"] == "all"
+        self._tolerant: bool = config["errors.tolerance"] == "all"
+        self._fails_on_drift: bool = config.get("drift.policy") == FAIL
         self._queue: str = config["errors.deadletterqueue.topic.name"]
         self._replication: int = config["errors.deadletterqueue.topic.replication.factor"]
         self._headers: bool = config["errors.deadletterqueue.context.headers.enable"]
@@ -71,16 +76,21 @@ class HaltPolicy:
 
     def prepare(self, topics: TopicAdmin) -> None:
         """Creates the dead letter queue's topic where it is missing."""
-        if self.tolerant and self._queue:
+        if self._tolerant and self._queue:
             topics.ensure(self._queue, partitions=1, replication=self._replication)
+
+    def tolerates(self, record: HaltedRecord) -> bool:
+        """Whether the record is halted alone, and not the task with it."""
+        drifted = rule_of(record.message, record.exception) in DRIFT
+        return self._tolerant and not (self._fails_on_drift and drifted)
 
     def admit(self, record: HaltedRecord) -> None:
         """Takes notice of a halted record.
 
         Raises:
-            RecordHaltedError: ``errors.tolerance`` is ``none``.
+            RecordHaltedError: ``errors.tolerance`` is ``none``, or the schema drifted and ``drift.policy`` is ``fail``.
         """
-        if not self.tolerant:
+        if not self.tolerates(record):
             raise halted_error(record)
         if self._log:
             shown = {"key": record.key, "value": record.value} if self._log_messages else {}
@@ -99,10 +109,10 @@ class HaltPolicy:
         if not self._queue:
             return
         headers = list(record.headers) + (self._context(record) if self._headers else [])
-        producer.produce(self._queue, record.value, record.key, headers)
+        producer.produce(self._queue, record.value, record.key, headers, record.timestamp)
 
     def _context(self, record: HaltedRecord) -> KafkaHeaders:
-        """Kafka Connect's headers (KIP-298): org.apache.kafka.connect.runtime.errors.DeadLetterQueueReporter."""
+        """The headers of Kafka Connect (KIP-298, its class DeadLetterQueueReporter), and ours."""
         fields: Mapping[str, str | None] = {
             "topic": record.topic,
             "partition": None if record.partition is None else str(record.partition),
@@ -115,12 +125,23 @@ class HaltPolicy:
             "exception.message": record.message,
             "exception.stacktrace": f"{record.exception}: {record.message}",
         }
-        return [(_PREFIX + name, text.encode()) for name, text in fields.items() if text is not None]
+        own: Mapping[str, str | None] = {
+            "rule": rule_of(record.message, record.exception),
+            "path": path_of(record.message) or None,
+            "sentence": record.message,
+        }
+        return [
+            (prefix + name, text.encode())
+            for prefix, named in ((CONNECT, fields), (TIDEGATE, own))
+            for name, text in named.items()
+            if text is not None
+        ]
 
 
 def halted_error(record: HaltedRecord) -> RecordHaltedError:
     """The error that fails a task at a record."""
     return RecordHaltedError(
         f"{record.place}: {record.message}",
-        remedy="Repair it and restart the task, or set errors.tolerance=all and a dead letter queue.",
+        remedy="Repair it and restart the task, or set errors.tolerance=all and a dead letter queue "
+        "(with drift.policy other than fail).",
     )

@@ -31,6 +31,7 @@ class TaskLaunch:
         offsets_partitions: its partitions, when it is made.
         offsets_replication: its replication factor, when it is made.
         secret_keys: opens sealed secrets; None without one.
+        config_providers: configures the config providers.
         otlp_endpoint: collector of traces.
         log_level: least severity that is logged.
         log_format: json or console.
@@ -48,6 +49,7 @@ class TaskLaunch:
     offsets_partitions: int
     offsets_replication: int
     secret_keys: str | None = field(repr=False)
+    config_providers: dict[str, str] = field(repr=False)
     otlp_endpoint: str | None
     log_level: str
     log_format: str

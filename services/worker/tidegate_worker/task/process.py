@@ -80,7 +80,7 @@ def main(launch: TaskLaunch, channel: Connection, signs: VitalSigns) -> None:
 
 def _run(launch: TaskLaunch, plugin: Plugin, epoch: int, control: Control) -> None:
     box = SecretBox(launch.secret_keys)
-    config = parse(plugin, resolve(launch.config, box))
+    config = parse(plugin, resolve(launch.config, box, launch.config_providers))
     patience = Patience(
         config["errors.retry.timeout"] or _REGISTRY_PATIENCE_MS,
         config["errors.retry.delay.max.ms"],

@@ -94,7 +94,7 @@ class SinkTaskContext:
         if batch is not self.batch or self.raw is None:
             raise ValueError("report() takes the batch that was given to put()")
         record = halted_message(self.raw, row, Stage.TASK_PUT, exception, message)
-        if not self._policy.tolerant:
+        if not self._policy.tolerates(record):
             raise _HaltedAtRowError(row, record)
         self._policy.admit(record)
         self.reported.append(record)
@@ -104,8 +104,19 @@ def halted_message(raw: Batch, row: int, stage: Stage, exception: str, reason: s
     """A consumed record that can not go on."""
     (record,) = raw.records.slice(row, 1).to_pylist()
     headers = [(header["key"], header["value"]) for header in record["headers"] or ()]
-    place = record["partition"], record["offset"]
-    return HaltedRecord(raw.topic, record["key"], record["value"], headers, stage, exception, reason, *place)
+    stamp = record["timestamp"]
+    return HaltedRecord(
+        raw.topic,
+        record["key"],
+        record["value"],
+        headers,
+        stage,
+        exception,
+        reason,
+        record["partition"],
+        record["offset"],
+        0 if stamp is None else round(stamp.timestamp() * 1000),
+    )
 
 
 class SinkLoop:
@@ -283,7 +294,7 @@ class SinkLoop:
     def _halt(self, raw: Batch, row: int, fault: RecordFault | None) -> None:
         reason = fault or RecordFault(0, Stage.VALUE_CONVERTER, "DataException", "the record can not be decoded")
         record = halted_message(raw, row, reason.stage, reason.exception, reason.message)
-        if not self._policy.tolerant:
+        if not self._policy.tolerates(record):
             self._stop_at(raw, row)
             self._fail_at(record)
         self._policy.admit(record)

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from confluent_kafka import KafkaError, KafkaException
 
 from tidegate.converters.base import Converter
+from tidegate.converters.consumed_runs import ConsumedRun, decode
 from tidegate.errors import FatalError
 from tidegate.kafka.errors import kafka_error
 from tidegate.kafka.record_consumer import RecordConsumer
 from tidegate.records.envelope import Batch
 from tidegate.transforms.chain import TransformChain
-from tidegate_worker.task.consumed import ConsumedRun, decode
 from tidegate_worker.task.patience import Patience
 from tidegate_worker.task.transformed_runs import transformed_runs
 

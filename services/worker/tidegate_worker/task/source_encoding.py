@@ -13,10 +13,10 @@ from tidegate.errors import TidegateError
 from tidegate.kafka.source_offsets import partition_key
 from tidegate.records.envelope import Batch, SourceBatch
 from tidegate.records.faults import RecordFault
+from tidegate.records.row_json import row_json
 from tidegate.transforms.chain import TransformChain
 from tidegate_worker.task.halted import HaltedRecord, HaltPolicy
 from tidegate_worker.task.patience import Patience
-from tidegate_worker.task.row_json import row_json
 from tidegate_worker.task.source_polls import Mark, Polled
 
 

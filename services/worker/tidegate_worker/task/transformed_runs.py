@@ -6,9 +6,9 @@ import itertools
 
 import numpy as np
 
+from tidegate.converters.consumed_runs import ConsumedRun
 from tidegate.transforms.row_order import in_row_order
 from tidegate.transforms.transformed import Part, Transformed
-from tidegate_worker.task.consumed import ConsumedRun
 
 
 def transformed_runs(run: ConsumedRun, transformed: Transformed) -> list[ConsumedRun]:

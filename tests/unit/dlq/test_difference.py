@@ -1,0 +1,48 @@
+"""What is said of a record beside the schema that was expected."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pytest
+
+from tidegate.dlq.difference import differences
+
+EXPECTED = pa.struct(
+    [
+        pa.field("id", pa.int64(), nullable=False),
+        pa.field("userId", pa.string(), nullable=False),
+        pa.field("address", pa.struct([pa.field("city", pa.string())])),
+    ]
+)
+
+
+def changed(name: str, *fields: pa.Field) -> pa.StructType:
+    return pa.struct([*(field for field in EXPECTED if field.name != name), *fields])
+
+
+@pytest.mark.parametrize(
+    ("record", "said"),
+    [
+        (EXPECTED, []),
+        (changed("userId", pa.field("user_id", pa.string())), ["userId missing, user_id unexpected: renamed?"]),
+        (changed("userId"), ["userId missing (string)"]),
+        (changed("", pa.field("age", pa.int32())), ["age unexpected (int)"]),
+        (changed("id", pa.field("id", pa.string())), ["id is string, expected long"]),
+        (
+            changed("address", pa.field("address", pa.struct([pa.field("town", pa.string())]))),
+            ["address.city missing, town unexpected: renamed?"],
+        ),
+        (
+            changed("userId", pa.field("a", pa.string()), pa.field("zzz", pa.string())),
+            ["userId missing (string)", "a unexpected (string)", "zzz unexpected (string)"],
+        ),
+    ],
+)
+def test_each_difference_is_named(record: pa.DataType, said: list[str]) -> None:
+    assert [str(each) for each in differences(record, EXPECTED)] == said
+
+
+def test_of_json_only_the_presence_of_fields_counts() -> None:
+    record = pa.struct([pa.field("id", pa.string()), pa.field("user_id", pa.string()), pa.field("address", pa.null())])
+    said = [str(each) for each in differences(record, EXPECTED, plain=True)]
+    assert said == ["userId missing, user_id unexpected: renamed?"]

@@ -1,0 +1,1 @@
+"""Dead letter queues: what waits in them, why, and its way back to the connector, exactly once."""
