@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from tidegate.connectors.jdbc_sink.collapse import Rows
+from tidegate.records.reason import Reason, Rule
 
 
 class RefusedError(Exception):
@@ -33,7 +34,7 @@ def isolate(rows: Rows, size: int, attempt: Callable[[Rows], None]) -> dict[int,
                 attempt(current)
             except RefusedError as error:
                 if len(current) == 1:
-                    refused[int(current[0])] = str(error)
+                    refused[int(current[0])] = Reason(str(error), Rule.REFUSED)
                 else:
                     first, second = np.array_split(current, 2)
                     pending += [second, first]
