@@ -74,10 +74,16 @@ class SourceHarness:
         """One poll; commits what came unless told otherwise. Returns the number of records."""
         assert self._task is not None and self._context is not None
         batches = self._task.poll()
+        last: dict[bytes, SourceBatch] = {}
         if commit:
             for batch in batches:
                 self.committed.append(batch)
-                self.offsets[partition_key(batch.partition)] = orjson.loads(orjson.dumps(dict(batch.offset)))
+                if batch.offset is not None:
+                    self.offsets[partition_key(batch.partition)] = orjson.loads(orjson.dumps(dict(batch.offset)))
+                    last[partition_key(batch.partition)] = batch
+            for batch in last.values():
+                assert batch.offset is not None
+                self._task.committed(batch.partition, batch.offset)
             self.halted += self._context.halted
         self._context.halted.clear()
         return sum(len(batch.batch) for batch in batches)
