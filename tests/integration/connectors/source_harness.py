@@ -21,11 +21,17 @@ class MemorySourceContext:
         self.task = task
         self.stopping = threading.Event()
         self.halted: list[tuple[str, bytes, str]] = []
+        self.lag_bytes: int | None = None
+        self.lag_seconds: float | None = None
         self._offsets = offsets
         self._tolerant = tolerant
 
     def offset(self, partition: Mapping[str, Any]) -> Mapping[str, Any] | None:
         return self._offsets.get(partition_key(partition))
+
+    def lag(self, *, nbytes: int | None = None, seconds: float | None = None) -> None:
+        self.lag_bytes = self.lag_bytes if nbytes is None else nbytes
+        self.lag_seconds = self.lag_seconds if seconds is None else seconds
 
     def halt(self, topic: str, raw: bytes, message: str, exception: str = "DataException") -> None:
         if not self._tolerant:
@@ -63,6 +69,12 @@ class SourceHarness:
         self._context = MemorySourceContext(dict(self.offsets), tolerant=self.tolerant)
         self._task = self.connector.task_class()
         self._task.start(parsed, self._context)
+
+    @property
+    def lag(self) -> tuple[int | None, float | None]:
+        """How far the task says that it is behind: bytes, seconds."""
+        assert self._context is not None
+        return self._context.lag_bytes, self._context.lag_seconds
 
     def crash(self) -> None:
         """Drops the task without a word to it; its connections are closed for the test's sake."""

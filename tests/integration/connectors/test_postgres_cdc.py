@@ -14,9 +14,10 @@ import psycopg
 import pytest
 
 from tests.integration.connectors.change_ledger import ChangeLedger
-from tests.integration.connectors.source_harness import SourceHarness
+from tests.integration.connectors.source_harness import MemorySourceContext, SourceHarness
 from tests.support.eventually import eventually
 from tidegate.connectors.postgres_cdc import PostgresCdcConnector
+from tidegate.connectors.postgres_cdc.preview import PostgresPreviewTask
 from tidegate.devstack import Postgres
 from tidegate.errors import FatalError, RetriableError, TidegateError
 
@@ -374,6 +375,31 @@ def test_partitions_are_told_as_their_table(capture: Capture) -> None:
     capture.catch_up()
     assert capture.ledger.rows("p.public.m") == capture.table("m")
     assert not capture.ledger.rows("p.public.m1")
+
+
+def test_a_preview_changes_nothing(capture: Capture) -> None:
+    connector = PostgresCdcConnector()
+    task = PostgresPreviewTask()
+    task.start(connector.config_def.parse(capture.harness.config), MemorySourceContext({}, tolerant=False))
+    try:
+        rows = [row for _ in range(3) for batch in task.poll() for row in batch.batch.value.to_pylist()]
+    finally:
+        task.stop()
+    assert len(rows) == 100
+    made = capture.sql.execute(
+        "SELECT (SELECT count(*) FROM pg_publication), (SELECT count(*) FROM pg_replication_slots "
+        "WHERE slot_name = %s)",
+        [capture.database],
+    ).fetchone()
+    assert made == (0, 0)
+
+
+def test_how_far_it_is_behind(capture: Capture) -> None:
+    capture.start().catch_up()
+    capture.until(lambda: capture.harness.lag == (0, 0.0) or (capture.harness.lag[0] or 0) > 0)
+    behind, seconds = capture.harness.lag
+    assert behind is not None and behind < 1_000_000
+    assert seconds is not None and seconds < _DEADLINE
 
 
 def test_heartbeats(capture: Capture) -> None:

@@ -43,6 +43,11 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND (%s OR NOT c.relispartition)
   AND NOT (%s AND c.relkind = 'p') ORDER BY 1, 2
 """
+_PERMANENT = """
+SELECT n.nspname, c.relname, c.oid, c.relreplident::text
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND NOT c.relispartition ORDER BY 1, 2
+"""
 _COLUMN_LISTS_SINCE = 150000
 
 
@@ -131,6 +136,10 @@ class Catalogue:
             (oid, TableId(schema, table), identity)
             for oid, schema, table, identity in self.ask(_PUBLISHED, [publication])
         ]
+
+    def permanent(self) -> list[tuple[int, TableId, str]]:
+        """All permanent tables without partitions: number, name, replica identity."""
+        return [(oid, TableId(schema, table), identity) for schema, table, oid, identity in self.ask(_PERMANENT)]
 
     def relation(self, oid: int, table: TableId, identity: str, publication: str, version: int) -> Relation:
         """A table as the replication stream would describe it now."""

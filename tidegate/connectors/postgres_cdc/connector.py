@@ -10,6 +10,7 @@ from tidegate.connectors.cdc.masking import mask_problems
 from tidegate.connectors.postgres_cdc.catalogue import Catalogue
 from tidegate.connectors.postgres_cdc.connection import Server
 from tidegate.connectors.postgres_cdc.keys import CONFIG
+from tidegate.connectors.postgres_cdc.preview import PostgresPreviewTask
 from tidegate.connectors.postgres_cdc.task import PostgresCdcTask
 from tidegate.errors import ConfigProblem, TidegateError
 from tidegate.sdk.config_def import Config, ConfigDef
@@ -27,6 +28,7 @@ class PostgresCdcConnector(SourceConnector):
     aliases = ("io.debezium.connector.postgresql.PostgresConnector", "PostgresConnector")
     config_def: ClassVar[ConfigDef] = CONFIG
     task_class: ClassVar[type[SourceTask]] = PostgresCdcTask
+    preview_class: ClassVar[type[SourceTask] | None] = PostgresPreviewTask
 
     def validate(self, config: Config) -> Sequence[ConfigProblem]:
         problems = [*filter_problems(config), *mask_problems(config.originals)]

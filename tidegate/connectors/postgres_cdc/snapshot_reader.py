@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from tidegate.connectors.cdc.change_batch import READ, Changes, change_batch
 from tidegate.connectors.cdc.filters import Choice
+from tidegate.connectors.cdc.table_id import TableId
 from tidegate.connectors.postgres_cdc.catalogue import Catalogue
 from tidegate.connectors.postgres_cdc.connection import Server
 from tidegate.connectors.postgres_cdc.lsn import lsn_text
@@ -59,6 +60,7 @@ class SnapshotReader:
         rules: what the configuration says of tables.
         blocks: makes ``source`` blocks.
         config: the connector's.
+        tables: number, name and replica identity of tables; those that are captured are read.
         made: a slot whose exported snapshot has not been imported yet.
         base: where the stream will begin; perhaps in the midst of an earlier snapshot.
 
@@ -74,6 +76,7 @@ class SnapshotReader:
         blocks: SourceBlocks,
         *,
         config: Config,
+        tables: Sequence[tuple[int, TableId, str]],
         made: MadeSlot,
         base: Position,
     ) -> None:
@@ -84,6 +87,7 @@ class SnapshotReader:
         self._rows: int = config["snapshot.fetch.size"]
         self._chosen = Choice(config["snapshot.include.collection.list"])
         self._boundary = made.start
+        self._tables = [one for one in tables if rules.capture.table(one[1]) and one[1].name in self._chosen]
         self._micros = time.time_ns() // 1000
         self._position = _resumed(base, made.start)
         self._connection = SnapshotConnection(server, made.snapshot)
@@ -123,12 +127,7 @@ class SnapshotReader:
         progress = self._position.snapshot
         assert progress is not None
         version = self._catalogue.version()
-        tables = [
-            one
-            for one in self._catalogue.published(self._publication)
-            if self._rules.capture.table(one[1]) and one[1].name in self._chosen
-        ]
-        wanted = [one for one in tables if one[1].name not in progress.done]
+        wanted = [one for one in self._tables if one[1].name not in progress.done]
         first = not progress.rows
         for number, (oid, table, identity) in enumerate(wanted):
             self._connection.lock(table)

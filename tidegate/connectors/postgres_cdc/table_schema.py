@@ -16,6 +16,9 @@ from tidegate.connectors.postgres_cdc.catalogue import TableFacts
 from tidegate.connectors.postgres_cdc.column_types import ColumnType, Modes, PgType, column_type
 from tidegate.connectors.postgres_cdc.relation import FULL, Relation
 from tidegate.connectors.postgres_cdc.source_block import SOURCE
+from tidegate.sdk.config_def import Config
+
+_BUILTIN_SCHEMAS = ("pg_catalog", "information_schema", "pg_toast")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,17 @@ class SchemaRules:
             SOURCE,
         )
         return TableSchema(relation, columns, tuple(row), tuple(key), shape)
+
+
+def schema_rules(config: Config) -> SchemaRules:
+    """The rules of a configuration."""
+    return SchemaRules(
+        CaptureFilter.from_config(config, builtin=_BUILTIN_SCHEMAS),
+        ColumnMasks(config.originals),
+        MessageKeys(config["message.key.columns"]),
+        TopicNames.from_config(config),
+        Modes.from_config(config),
+    )
 
 
 def _own_key(relation: Relation, facts: TableFacts) -> Sequence[str]:

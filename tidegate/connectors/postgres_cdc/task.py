@@ -7,14 +7,10 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tidegate.connectors.cdc.filters import CaptureFilter
 from tidegate.connectors.cdc.heartbeat import Heartbeat
-from tidegate.connectors.cdc.masking import ColumnMasks
-from tidegate.connectors.cdc.message_keys import MessageKeys
 from tidegate.connectors.cdc.topic_names import TopicNames
 from tidegate.connectors.postgres_cdc.catalogue import Catalogue
-from tidegate.connectors.postgres_cdc.change_decoder import ChangeDecoder, EventRules
-from tidegate.connectors.postgres_cdc.column_types import Modes
+from tidegate.connectors.postgres_cdc.change_decoder import ChangeDecoder, Decoded, EventRules
 from tidegate.connectors.postgres_cdc.connection import Server
 from tidegate.connectors.postgres_cdc.key_order import KeyOrder
 from tidegate.connectors.postgres_cdc.lsn import lsn_text
@@ -24,7 +20,7 @@ from tidegate.connectors.postgres_cdc.slot import MadeSlot, Slot, ensure_publica
 from tidegate.connectors.postgres_cdc.snapshot_reader import SnapshotReader
 from tidegate.connectors.postgres_cdc.source_block import SourceBlocks
 from tidegate.connectors.postgres_cdc.table_book import TableBook
-from tidegate.connectors.postgres_cdc.table_schema import SchemaRules
+from tidegate.connectors.postgres_cdc.table_schema import schema_rules
 from tidegate.errors import FatalError, TidegateError
 from tidegate.records.envelope import Batch, SourceBatch
 from tidegate.sdk.config_def import Config
@@ -33,10 +29,14 @@ from tidegate.telemetry.logging import get_logger
 
 log = get_logger(__name__)
 
-BUILTIN_SCHEMAS = ("pg_catalog", "information_schema", "pg_toast")
 _START_SECONDS = 60.0
-_LAG_LOOK_SECONDS = 60.0
-_LAG = "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn) FROM pg_replication_slots WHERE slot_name = %s"
+_LAG_LOOK_SECONDS = 10.0
+_LAG = """
+SELECT pg_wal_lsn_diff(last, confirmed_flush_lsn), pg_wal_lsn_diff(last, restart_lsn)
+FROM pg_replication_slots,
+    (SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END AS last) AS log
+WHERE slot_name = %s
+"""
 
 
 class PostgresCdcTask(SourceTask):
@@ -54,18 +54,12 @@ class PostgresCdcTask(SourceTask):
         self._catalogue = Catalogue(self._server)
         self._names = TopicNames.from_config(config)
         self._partition = {"server": self._names.prefix}
-        self._rules = SchemaRules(
-            CaptureFilter.from_config(config, builtin=BUILTIN_SCHEMAS),
-            ColumnMasks(config.originals),
-            MessageKeys(config["message.key.columns"]),
-            self._names,
-            Modes.from_config(config),
-        )
+        self._rules = schema_rules(config)
         self._blocks = SourceBlocks(self._names.prefix, config["database.dbname"])
         self._heartbeat = Heartbeat(self._names, config["heartbeat.interval.ms"])
         self._slot = Slot(self._catalogue, config)
         self._wait: float = config["poll.interval.ms"] / 1000
-        self._lag_due = time.monotonic() + _LAG_LOOK_SECONDS
+        self._lag_due = 0.0
         self._idle_end = 0
         kept = context.offset(self._partition)
         position = None if kept is None else Position.of(kept)
@@ -143,6 +137,7 @@ class PostgresCdcTask(SourceTask):
                 self._rules,
                 self._blocks,
                 config=self._config,
+                tables=self._catalogue.published(self._config["publication.name"]),
                 made=made,
                 base=Position(start) if position is None else position,
             )
@@ -221,6 +216,7 @@ class PostgresCdcTask(SourceTask):
                 self._context.halt(topic, raw, message)
             batches += decoded.batches
             self._idle_end = max(self._idle_end, decoded.idle_end)
+            self._tell_age(decoded)
         batches += self._beat()
         self._look_at_lag()
         position = self._decoder.position
@@ -232,6 +228,12 @@ class PostgresCdcTask(SourceTask):
             *(SourceBatch(batch, self._partition, None) for batch in batches[:-1]),
             SourceBatch(batches[-1], self._partition, position.offset()),
         ]
+
+    def _tell_age(self, decoded: Decoded) -> None:
+        if decoded.idle_end >= decoded.position.lsn_commit and decoded.idle_end:
+            self._context.lag(seconds=0.0)
+        elif decoded.micros:
+            self._context.lag(seconds=max(0.0, time.time() - decoded.micros / 1_000_000))
 
     def _next_step(self, snapshot: SnapshotReader) -> Sequence[SourceBatch]:
         step = snapshot.next()
@@ -265,15 +267,18 @@ class PostgresCdcTask(SourceTask):
         return [self._heartbeat.record()]
 
     def _look_at_lag(self) -> None:
-        most: int = self._config["lag.warning.bytes"]
-        if not most or time.monotonic() < self._lag_due:
+        if time.monotonic() < self._lag_due:
             return
         self._lag_due = time.monotonic() + _LAG_LOOK_SECONDS
         assert self._catalogue is not None
         rows = self._catalogue.ask(_LAG, [self._slot.name])
-        lag = int(rows[0][0]) if rows and rows[0][0] is not None else 0
-        if lag > most:
-            log.warning("postgres_cdc.lag", slot=self._slot.name, bytes=lag, limit=most)
+        if not rows or rows[0][0] is None:
+            return
+        behind, held = int(rows[0][0]), int(rows[0][1])
+        self._context.lag(nbytes=max(behind, 0))
+        most: int = self._config["lag.warning.bytes"]
+        if most and held > most:
+            log.warning("postgres_cdc.lag", slot=self._slot.name, bytes=held, limit=most)
 
     def _drop_slot(self) -> None:
         if not self._config["slot.drop.on.stop"] or not self._context.stopping.is_set():
