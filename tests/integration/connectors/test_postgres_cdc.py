@@ -434,3 +434,98 @@ def test_a_server_that_is_killed_loses_nothing(capture: Capture) -> None:
     capture.sql = psycopg.connect(capture.server.url(capture.database), autocommit=True)
     capture.start().catch_up()
     assert capture.ledger.rows("p.public.t") == capture.table("t")
+
+
+def _signal(capture: Capture, kind: str, data: str = "") -> None:
+    capture.sql.execute("INSERT INTO signal VALUES (%s, %s, %s)", [uuid.uuid4().hex, kind, data])
+
+
+def test_an_incremental_snapshot_while_the_table_changes_and_the_task_dies(capture: Capture) -> None:
+    capture.sql.execute("CREATE TABLE signal (id text PRIMARY KEY, type text, data text)")
+    capture.sql.execute("INSERT INTO t SELECT i, 'v' || i FROM generate_series(101, 900) i")
+    capture.configure(
+        snapshot_mode="never",
+        signal_data_collection="public.signal",
+        incremental_snapshot_chunk_size="50",
+        table_exclude_list="public.signal",
+        publication_autocreate_mode="filtered",
+    )
+    capture.start().catch_up()
+    ledger = _Latest()
+    stopping = threading.Event()
+    writer = _churn(capture, stopping)
+    try:
+        _signal(capture, "execute-snapshot", '{"data-collections": ["public.t"], "type": "incremental"}')
+        for _ in range(4):
+            _poll_into(capture, ledger, lambda: ledger.reads and ledger.reads % 100 > 50)
+            capture.harness.poll(commit=False)
+            capture.crash()
+            capture.start()
+        _poll_into(capture, ledger, lambda: ledger.done(capture))
+    finally:
+        stopping.set()
+        writer.join()
+    capture.sql.execute("INSERT INTO t VALUES (-1, 'the last')")
+    _poll_into(capture, ledger, lambda: (-1,) in ledger.rows)
+    assert ledger.rows == capture.table("t")
+    assert all(one.batch.topic != "p.public.signal" for one in capture.harness.committed)
+
+
+class _Latest:
+    """Rows by their last event; a row of a snapshot is what the events before it have made of it, if there are any."""
+
+    def __init__(self) -> None:
+        self.rows: dict[tuple[Any, ...], Any] = {}
+        self.reads = 0
+        self._known: dict[tuple[Any, ...], Any] = {}
+        self._taken = 0
+
+    def take(self, capture: Capture) -> None:
+        """Applies what has been committed since."""
+        for one in capture.harness.committed[self._taken :]:
+            for record in one.batch.records.to_pylist() if one.batch.topic == "p.public.t" else ():
+                key = tuple(record["key"].values())
+                value = record["value"]
+                if value is None:
+                    continue
+                if value["op"] == "r":
+                    self.reads += 1
+                    assert self._known.setdefault(key, value["after"]) == value["after"], f"{key} is told as it was"
+                self._known[key] = value["after"]
+        self.rows = {key: after for key, after in self._known.items() if after is not None}
+        self._taken = len(capture.harness.committed)
+
+    def done(self, capture: Capture) -> bool:
+        """Whether no snapshot is under way."""
+        offsets = [one.offset for one in capture.harness.committed if one.offset]
+        return bool(self.reads) and "incremental" not in offsets[-1]
+
+
+def _poll_into(capture: Capture, ledger: _Latest, done: Callable[[], Any]) -> None:
+    end = time.monotonic() + _DEADLINE
+    while not done():
+        assert time.monotonic() < end, f"{ledger.reads} rows have been read"
+        capture.harness.poll()
+        ledger.take(capture)
+
+
+def test_an_incremental_snapshot_of_some_rows_is_stopped(capture: Capture) -> None:
+    capture.sql.execute("CREATE TABLE signal (id text PRIMARY KEY, type text, data text)")
+    capture.configure(
+        snapshot_mode="never", signal_data_collection="public.signal", incremental_snapshot_chunk_size="10"
+    )
+    capture.start().catch_up()
+    _signal(
+        capture,
+        "execute-snapshot",
+        '{"data-collections": ["public.t"], '
+        '"additional-conditions": [{"data-collection": "public.t", "filter": "id > 95"}]}',
+    )
+    capture.until(lambda: len(capture.ledger.rows("p.public.t")) == 5)
+    assert capture.ledger.operations("p.public.t") == "rrrrr"
+    _signal(capture, "pause-snapshot")
+    _signal(capture, "execute-snapshot", '{"data-collections": ["public.mark"]}')
+    _signal(capture, "stop-snapshot")
+    _signal(capture, "resume-snapshot")
+    capture.catch_up()
+    assert "r" not in capture.ledger.operations("p.public.mark")

@@ -71,9 +71,25 @@ class CaptureFilter:
         """Whether changes of a table are captured."""
         return table.schema not in self._builtin and table.schema in self._schemas and table.name in self._tables
 
+    def with_table(self, table: TableId) -> CaptureFilter:
+        """The filter that captures one more table."""
+        return _WithTable(self, table)
+
     def column(self, table: TableId, column: str) -> bool:
         """Whether a column is part of its table's records."""
         return table.column(column) in self._columns
+
+
+class _WithTable(CaptureFilter):
+    def __init__(self, inner: CaptureFilter, added: TableId) -> None:
+        self._inner = inner
+        self._added = added
+
+    def table(self, table: TableId) -> bool:
+        return table == self._added or self._inner.table(table)
+
+    def column(self, table: TableId, column: str) -> bool:
+        return table == self._added or self._inner.column(table, column)
 
 
 def filter_problems(config: Config) -> list[ConfigProblem]:

@@ -29,6 +29,7 @@ from tidegate.connectors.jdbc.postgres.moments import EPOCH_MICROS
 from tidegate.connectors.postgres_cdc import frames as message
 from tidegate.connectors.postgres_cdc.column_types import placeholder
 from tidegate.connectors.postgres_cdc.frames import Frames, TupleCells, tuple_cells
+from tidegate.connectors.postgres_cdc.incremental import Incremental
 from tidegate.connectors.postgres_cdc.position import KeyText, Position, ReadUpTo
 from tidegate.connectors.postgres_cdc.relation import parse_relation
 from tidegate.connectors.postgres_cdc.row_values import (
@@ -168,6 +169,10 @@ class ChangeDecoder:
     def position(self) -> Position:
         """After the last frame that was decoded."""
         return self._position
+
+    def remember(self, incremental: Incremental) -> None:
+        """Keeps with the position how far incremental snapshots have come."""
+        self._position = replace(self._position, incremental=incremental)
 
     def decode(self, frames: Frames) -> Decoded:
         """Decodes what was received.

@@ -200,6 +200,24 @@ _OWN = (
         group=_SNAPSHOT,
     )
     .define(
+        "signal.data.collection",
+        Type.STRING,
+        None,
+        Importance.MEDIUM,
+        "Table, as schema.table, in which a row asks for an incremental snapshot: columns id, type and data. It has to "
+        "be published; its changes are told only where it is captured as well.",
+        group=_SNAPSHOT,
+    )
+    .define(
+        "incremental.snapshot.chunk.size",
+        Type.INT,
+        1024,
+        Importance.LOW,
+        "Rows of a chunk of an incremental snapshot; a chunk is held in memory until its place in the stream has come.",
+        validator=at_least(1),
+        group=_SNAPSHOT,
+    )
+    .define(
         "max.batch.size",
         Type.INT,
         20_480,

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tidegate.connectors.postgres_cdc.incremental import Incremental
+
 KeyText = tuple[str, ...]
 """A key as PostgreSQL's text, one a column."""
 
@@ -50,6 +52,7 @@ class Position:
         boundary: snapshots show what was committed before; 0 for none.
         ranges: tables of which ranges were read in earlier snapshots than that of ``boundary``.
         snapshot: what is done of a snapshot that is under way.
+        incremental: how far incremental snapshots have come.
     """
 
     lsn_commit: int
@@ -61,6 +64,7 @@ class Position:
     boundary: int = 0
     ranges: Mapping[str, Sequence[ReadUpTo]] = field(default_factory=dict)
     snapshot: SnapshotProgress | None = None
+    incremental: Incremental = field(default_factory=Incremental)
 
     def offset(self) -> dict[str, Any]:
         """As it is kept: Debezium's names where there are any."""
@@ -82,6 +86,8 @@ class Position:
             }
         if self.snapshot is not None:
             found |= {"snapshot": True, "done": sorted(self.snapshot.done), "rows": self.snapshot.rows}
+        if self.incremental != Incremental():
+            found["incremental"] = self.incremental.offset()
         return found
 
     @classmethod
@@ -103,6 +109,7 @@ class Position:
                 for table, ranges in offset.get("ranges", {}).items()
             },
             snapshot,
+            Incremental.of(offset.get("incremental", {})),
         )
 
     def after_snapshots(self) -> Position:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import select
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -25,72 +26,36 @@ _BATCH_BYTES = 8 * 1024 * 1024
 _STEP_MS = 500
 
 
-class SnapshotConnection:
-    """A connection that sees the database as an exported snapshot shows it.
-
-    Args:
-        server: where it is.
-        snapshot: name of the exported snapshot.
-
-    Raises:
-        TidegateError: the server is away, or the snapshot is gone.
-    """
-
-    def __init__(self, server: Server, snapshot: str) -> None:
+class _CopyConnection:
+    def __init__(self, server: Server) -> None:
         self._server = server
         self._connection = server.connect(statement_timeout_ms=0)
-        try:
-            self._connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            self._connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(snapshot)))
-        except psycopg.Error as error:
-            self._connection.close()
-            raise server.translate(error) from error
 
-    def lock(self, table: TableId) -> None:
-        """Keeps a table from being altered until the end.
-
-        Raises:
-            TidegateError: the server refuses.
-        """
-        try:
-            self._connection.execute(sql.SQL("LOCK TABLE ONLY {} IN ACCESS SHARE MODE").format(sql.Identifier(*table)))
-        except psycopg.Error as error:
-            raise self._server.translate(error) from error
-
-    def tables(
-        self, relation: Relation, key: Sequence[int], after: KeyText | None, rows: int, nbytes: int = _BATCH_BYTES
-    ) -> Iterator[pa.Table]:
-        """The rows of a table as tables of text, in batches.
-
-        Args:
-            relation: the table.
-            key: places of the columns that order it; none for any order.
-            after: begins after this key.
-            rows: most rows of a batch.
-            nbytes: about the most bytes of a batch.
-
-        Raises:
-            TidegateError: the server is away, or refuses.
-        """
-        try:
-            query = self._query(relation, key, after)
-            yield from self._copied(f"COPY ({query}) TO STDOUT (FORMAT csv)", len(relation.columns), rows, nbytes)
-        except psycopg.Error as error:
-            raise self._server.translate(error) from error
+    @property
+    def closed(self) -> bool:
+        """Whether it can not be used any more."""
+        return bool(self._connection.closed)
 
     def close(self) -> None:
         """Ends the transaction and the connection."""
         self._connection.close()
 
-    def _query(self, relation: Relation, key: Sequence[int], after: KeyText | None) -> str:
+    def _query(
+        self, relation: Relation, key: Sequence[int], after: KeyText | None, *, condition: str = "", limit: int = 0
+    ) -> str:
         names = [sql.Identifier(column.name) for column in relation.columns]
         query = sql.SQL("SELECT {} FROM {}").format(sql.SQL(", ").join(names), sql.Identifier(*relation.table))
         ordered = [names[index] for index in key]
         if after is not None:
             place = key_row([relation.columns[index].type_oid for index in key], after, self._connection)
             query += sql.SQL(" WHERE ROW({}) > {}").format(sql.SQL(", ").join(ordered), place)
+        if condition:
+            # As the user wrote it, who may read the table anyway.
+            query += sql.SQL((" AND " if after is not None else " WHERE ") + "(" + condition + ")")  # type: ignore[arg-type]
         if ordered:
             query += sql.SQL(" ORDER BY {}").format(sql.SQL(", ").join(ordered))
+        if limit:
+            query += sql.SQL(" LIMIT {}").format(sql.Literal(limit))
         return query.as_string(self._connection)
 
     def _copied(self, statement: str, columns: int, rows: int, nbytes: int) -> Iterator[pa.Table]:
@@ -140,6 +105,102 @@ class SnapshotConnection:
         if result is None:
             return RetriableError(f"The {self._server.name} ended a snapshot's COPY without a word.")
         return self._server.translate(psycopg.errors.error_from_result(result, "utf-8"))
+
+
+class SnapshotConnection(_CopyConnection):
+    """A connection that sees the database as an exported snapshot shows it.
+
+    Args:
+        server: where it is.
+        snapshot: name of the exported snapshot.
+
+    Raises:
+        TidegateError: the server is away, or the snapshot is gone.
+    """
+
+    def __init__(self, server: Server, snapshot: str) -> None:
+        super().__init__(server)
+        try:
+            self._connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            self._connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(snapshot)))
+        except psycopg.Error as error:
+            self._connection.close()
+            raise server.translate(error) from error
+
+    def lock(self, table: TableId) -> None:
+        """Keeps a table from being altered until the end.
+
+        Raises:
+            TidegateError: the server refuses.
+        """
+        try:
+            self._connection.execute(sql.SQL("LOCK TABLE ONLY {} IN ACCESS SHARE MODE").format(sql.Identifier(*table)))
+        except psycopg.Error as error:
+            raise self._server.translate(error) from error
+
+    def tables(
+        self, relation: Relation, key: Sequence[int], after: KeyText | None, rows: int, nbytes: int = _BATCH_BYTES
+    ) -> Iterator[pa.Table]:
+        """The rows of a table as tables of text, in batches.
+
+        Args:
+            relation: the table.
+            key: places of the columns that order it; none for any order.
+            after: begins after this key.
+            rows: most rows of a batch.
+            nbytes: about the most bytes of a batch.
+
+        Raises:
+            TidegateError: the server is away, or refuses.
+        """
+        try:
+            query = self._query(relation, key, after)
+            yield from self._copied(f"COPY ({query}) TO STDOUT (FORMAT csv)", len(relation.columns), rows, nbytes)
+        except psycopg.Error as error:
+            raise self._server.translate(error) from error
+
+
+class ChunkConnection(_CopyConnection):
+    """A connection that reads chunks of tables, each in a snapshot of its own.
+
+    Args:
+        server: where it is.
+
+    Raises:
+        TidegateError: the server is away.
+    """
+
+    def chunk(
+        self, relation: Relation, key: Sequence[int], after: KeyText | None, rows: int, condition: str
+    ) -> tuple[pa.Table, str, str]:
+        """The next rows of a table in the order of its key, as text.
+
+        Args:
+            relation: the table.
+            key: places of the key's columns.
+            after: begins after this key.
+            rows: most rows.
+            condition: SQL that chooses rows; empty for all.
+
+        Returns:
+            The rows, what their snapshot sees, and a place in the log after all that it sees.
+
+        Raises:
+            TidegateError: the server is away, or refuses.
+        """
+        try:
+            self._connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            snapshot = self._connection.execute("SELECT pg_current_snapshot()::text").fetchone()
+            query = self._query(relation, key, after, condition=condition, limit=rows)
+            statement = f"COPY ({query}) TO STDOUT (FORMAT csv)"
+            found = list(self._copied(statement, len(relation.columns), rows, sys.maxsize))
+            place = self._connection.execute("SELECT pg_current_wal_insert_lsn()::text").fetchone()
+            self._connection.execute("COMMIT")
+        except psycopg.Error as error:
+            raise self._server.translate(error) from error
+        assert snapshot is not None and place is not None
+        empty = pa.table({str(index): pa.array([], pa.string()) for index in range(len(relation.columns))})
+        return (found[0] if found else empty), snapshot[0], place[0]
 
 
 def key_row(type_oids: Sequence[int], key: KeyText, context: Any) -> sql.Composed:

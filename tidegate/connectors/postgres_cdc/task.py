@@ -5,13 +5,17 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tidegate.connectors.cdc.heartbeat import Heartbeat
+from tidegate.connectors.cdc.table_id import TableId
 from tidegate.connectors.cdc.topic_names import TopicNames
 from tidegate.connectors.postgres_cdc.catalogue import Catalogue
 from tidegate.connectors.postgres_cdc.change_decoder import ChangeDecoder, Decoded, EventRules
 from tidegate.connectors.postgres_cdc.connection import Server
+from tidegate.connectors.postgres_cdc.incremental import Incremental
+from tidegate.connectors.postgres_cdc.incremental_reader import IncrementalReader
 from tidegate.connectors.postgres_cdc.key_order import KeyOrder
 from tidegate.connectors.postgres_cdc.lsn import lsn_text
 from tidegate.connectors.postgres_cdc.position import Position
@@ -30,6 +34,7 @@ from tidegate.telemetry.logging import get_logger
 log = get_logger(__name__)
 
 _START_SECONDS = 60.0
+_CHUNK_WAIT_SECONDS = 0.02
 _LAG_LOOK_SECONDS = 10.0
 _LAG = """
 SELECT pg_wal_lsn_diff(last, confirmed_flush_lsn), pg_wal_lsn_diff(last, restart_lsn)
@@ -46,6 +51,8 @@ class PostgresCdcTask(SourceTask):
         self._catalogue: Catalogue | None = None
         self._receiver: Receiver | None = None
         self._snapshot: SnapshotReader | None = None
+        self._incremental: IncrementalReader | None = None
+        self._hidden_topic = ""
         self._polling = threading.Lock()
 
     def start(self, config: Config, context: SourceContext) -> None:
@@ -65,7 +72,7 @@ class PostgresCdcTask(SourceTask):
         position = None if kept is None else Position.of(kept)
         self._sent = self._acknowledged = position
         self._check_server()
-        ensure_publication(self._catalogue, config, self._rules.capture.table)
+        ensure_publication(self._catalogue, config, self._published)
         self._slot.free(stopped=context.stopping.wait)
         if context.stopping.is_set():
             return
@@ -86,6 +93,8 @@ class PostgresCdcTask(SourceTask):
                 self._snapshot.close()
             if self._receiver is not None:
                 self._receiver.close()
+            if self._incremental is not None:
+                self._incremental.close()
             if self._catalogue is not None:
                 self._drop_slot()
                 self._catalogue.close()
@@ -99,6 +108,9 @@ class PostgresCdcTask(SourceTask):
                 f"The {self._server.name} has not wal_level=logical, so its log tells no changes.",
                 remedy="Set wal_level=logical in postgresql.conf (rds.logical_replication=1 on RDS) and restart it.",
             )
+
+    def _published(self, table: TableId) -> bool:
+        return self._rules.capture.table(table) or table.name == self._config["signal.data.collection"]
 
     def _begin(self, position: Position | None) -> None:
         mode: str = self._config["snapshot.mode"]
@@ -169,7 +181,14 @@ class PostgresCdcTask(SourceTask):
             config["provide.transaction.metadata"],
             config["unavailable.value.placeholder"],
         )
-        book = TableBook(self._catalogue, self._rules)
+        rules_of_tables = self._rules
+        if config["signal.data.collection"]:
+            self._incremental = IncrementalReader(self._server, self._catalogue, self._rules, self._blocks, config)
+            table = TableId(*config["signal.data.collection"].rsplit(".", 2)[-2:])
+            if not self._rules.capture.table(table):
+                self._hidden_topic = self._names.data(table)
+                rules_of_tables = replace(self._rules, capture=self._rules.capture.with_table(table))
+        book = TableBook(self._catalogue, rules_of_tables)
         self._decoder = ChangeDecoder(
             book, self._blocks, self._names, rules, position, KeyOrder(self._catalogue).boundaries
         )
@@ -208,15 +227,18 @@ class PostgresCdcTask(SourceTask):
         if self._receiver is None:
             self._context.stopping.wait(self._wait)
             return ()
-        frames = self._receiver.take(self._wait)
+        reader = self._incremental
+        waits = reader is not None and bool(self._decoder.position.incremental.wanted)
+        frames = self._receiver.take(_CHUNK_WAIT_SECONDS if waits else self._wait)
         batches: list[Batch] = []
         if frames is not None:
             decoded = self._decoder.decode(frames)
             for topic, raw, message in decoded.halted:
                 self._context.halt(topic, raw, message)
-            batches += decoded.batches
+            batches += self._visible(decoded.batches)
             self._idle_end = max(self._idle_end, decoded.idle_end)
             self._tell_age(decoded)
+        batches += self._chunk()
         batches += self._beat()
         self._look_at_lag()
         position = self._decoder.position
@@ -228,6 +250,25 @@ class PostgresCdcTask(SourceTask):
             *(SourceBatch(batch, self._partition, None) for batch in batches[:-1]),
             SourceBatch(batches[-1], self._partition, position.offset()),
         ]
+
+    def _visible(self, batches: Sequence[Batch]) -> list[Batch]:
+        """The batches without those of the signal table, where that is not captured by itself; signals are taken."""
+        reader = self._incremental
+        if reader is None:
+            return list(batches)
+        self._decoder.remember(reader.take(batches, self._decoder.position.incremental))
+        return [batch for batch in batches if batch.topic != self._hidden_topic]
+
+    def _chunk(self) -> list[Batch]:
+        reader = self._incremental
+        if reader is None or not self._decoder.position.incremental.wanted:
+            return []
+        found = reader.due(self._decoder.position, self._idle_end, self._decoder.position.incremental)
+        if found is None:
+            return []
+        batch, state = found
+        self._decoder.remember(state)
+        return [] if batch is None else [batch]
 
     def _tell_age(self, decoded: Decoded) -> None:
         if decoded.idle_end >= decoded.position.lsn_commit and decoded.idle_end:
@@ -254,8 +295,9 @@ class PostgresCdcTask(SourceTask):
             return
         if self._acknowledged is not None:
             self._receiver.flushed(self._acknowledged.lsn_commit)
-        if self._sent == self._acknowledged or self._sent is None:
-            position = self._decoder.position
+        position = self._decoder.position
+        known = Incremental() if self._acknowledged is None else self._acknowledged.incremental
+        if (self._sent == self._acknowledged or self._sent is None) and position.incremental == known:
             self._receiver.flushed(max(position.lsn_commit, self._idle_end))
 
     def _beat(self) -> list[Batch]:
