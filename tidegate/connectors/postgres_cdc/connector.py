@@ -9,6 +9,7 @@ from tidegate.connectors.cdc.filters import filter_problems
 from tidegate.connectors.cdc.masking import mask_problems
 from tidegate.connectors.postgres_cdc.catalogue import Catalogue
 from tidegate.connectors.postgres_cdc.connection import Server
+from tidegate.connectors.postgres_cdc.guide import EXAMPLE, GUARANTEES
 from tidegate.connectors.postgres_cdc.keys import CONFIG
 from tidegate.connectors.postgres_cdc.preview import PostgresPreviewTask
 from tidegate.connectors.postgres_cdc.task import PostgresCdcTask
@@ -25,6 +26,8 @@ class PostgresCdcConnector(SourceConnector):
         "Captures what is inserted, updated and deleted in a PostgreSQL database, from its write-ahead log, after a "
         "snapshot of what is there. Keys, envelope, topics and record types are Debezium's."
     )
+    guarantees: ClassVar[str] = GUARANTEES
+    example: ClassVar[str] = EXAMPLE
     aliases = ("io.debezium.connector.postgresql.PostgresConnector", "PostgresConnector")
     config_def: ClassVar[ConfigDef] = CONFIG
     task_class: ClassVar[type[SourceTask]] = PostgresCdcTask
