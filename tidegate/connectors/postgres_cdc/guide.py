@@ -78,15 +78,15 @@ A warning `postgres_cdc.lag` is logged when the slot holds back more than `lag.w
 ## When something fails
 
 - *Replication slot ... is lost: it was invalidated.* The server removed the log that the slot needs
-  (`max_slot_wal_keep_size`, or `idle_replication_slot_timeout`). As the error says: drop the slot, reset the connector's
-  offsets and take a snapshot, or set `snapshot.mode=when_needed`, which does that by itself.
+  (`max_slot_wal_keep_size`, or `idle_replication_slot_timeout`). As the error says: drop the slot, reset the
+  connector's offsets and take a snapshot, or set `snapshot.mode=when_needed`, which does that by itself.
 - *... is lost: it does not exist any more.* Somebody dropped it, or a standby without it was promoted. The same;
   `slot.failover=true` (PostgreSQL 17) has standbys keep it.
 - *... did not answer a replication command in time.* A new slot waits for the transactions that are open: look for old
   ones, `SELECT pid, xact_start, query FROM pg_stat_activity ORDER BY xact_start`, and end them.
 - *The server refuses: permission denied.* Rights: see above.
-- *A record is incompatible with an earlier one.* A table was altered in a way that its subject's compatibility level does
-  not allow. The event waits in the dead letter queue, or the task at it.
+- *A record is incompatible with an earlier one.* A table was altered in a way that its subject's compatibility
+  level does not allow. The event waits in the dead letter queue, or the task at it.
 - *The server's disk fills.* The connector is stopped or FAILED and its slot holds the log back. Start it, or drop the
   slot if it will not come back. `max_slot_wal_keep_size` bounds what a slot may hold back.
 - `postgres_cdc.session_ended` in the log: a predecessor's session still held the slot and was ended; nothing to do.
