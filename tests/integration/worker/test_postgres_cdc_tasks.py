@@ -145,14 +145,16 @@ class Topics:
             [TopicPartition(f"{database}.public.{table}", 0, OFFSET_BEGINNING) for table in (*_TABLES, "steps")]
         )
 
-    def read(self) -> None:
-        """Takes what is there now."""
-        for message in self._consumer.consume(5000, 0.3):
+    def read(self) -> int:
+        """Takes what is there now; gives how many messages that were."""
+        messages = self._consumer.consume(5000, 1.0)
+        for message in messages:
             if message.error() is None:
                 value = message.value()
                 self.ledger.record(
                     str(message.topic()), orjson.loads(message.key() or b"null"), orjson.loads(value) if value else None
                 )
+        return len(messages)
 
     def rows(self, table: str) -> dict[tuple[object, ...], object]:
         """A table as the topic tells it."""
@@ -180,11 +182,9 @@ def _equal(lab: Lab, load: Load) -> None:
     try:
 
         def complete() -> bool:
-            topics.read()
-            return len(topics.rows("steps")) >= len(steps)
+            return not topics.read() and len(topics.rows("steps")) >= len(steps)
 
         eventually(complete, timeout=DEADLINE, interval=0)
-        topics.read()
         assert topics.rows("steps") == steps
         for table in _TABLES:
             assert topics.rows(table) == load.rows(table)
@@ -195,7 +195,8 @@ def _equal(lab: Lab, load: Load) -> None:
 async def test_killed_tasks_lose_and_double_nothing(broker_lab: Lab, load: Load) -> None:
     with broker_lab.worker() as worker:
         await broker_lab.deploy("cdc", _config(load.server, load.database))
-        # The first is killed in the midst of the snapshot, or of making its slot.
+        # The first is killed as soon as it begins its snapshot.
+        await broker_lab.reaches("cdc", "RUNNING")
         for kills in range(1, 5):
             for process in eventually(lambda: task_processes(worker), timeout=DEADLINE):
                 process.kill()
