@@ -402,6 +402,18 @@ def test_how_far_it_is_behind(capture: Capture) -> None:
     assert seconds is not None and seconds < _DEADLINE
 
 
+def test_only_the_rows_and_columns_that_are_published(capture: Capture) -> None:
+    capture.sql.execute(
+        "CREATE TABLE p (id int PRIMARY KEY, v text, secret text, twice int GENERATED ALWAYS AS (id * 2) STORED)"
+    )
+    capture.sql.execute("INSERT INTO p VALUES (1, 'a', 's'), (200, 'b', 's')")
+    capture.sql.execute("CREATE PUBLICATION partial FOR TABLE mark, p (id, v) WHERE (id < 100)")
+    capture.configure(publication_name="partial", publication_autocreate_mode="disabled").start().catch_up()
+    capture.sql.execute("INSERT INTO p VALUES (2, 'c', 's'), (201, 'd', 's')")
+    capture.catch_up()
+    assert capture.ledger.rows("p.public.p") == {(1,): {"id": 1, "v": "a"}, (2,): {"id": 2, "v": "c"}}
+
+
 def test_heartbeats(capture: Capture) -> None:
     capture.sql.execute("CREATE TABLE beat (n int)")
     capture.configure(heartbeat_interval_ms="100", heartbeat_action_query="INSERT INTO beat VALUES (1)").start()

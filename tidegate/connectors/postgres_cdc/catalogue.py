@@ -34,6 +34,7 @@ JOIN pg_namespace n ON n.nspname = p.schemaname
 JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename
 WHERE p.pubname = %s ORDER BY 2, 3
 """
+_ROW_FILTER = "SELECT rowfilter FROM pg_publication_tables WHERE pubname = %s AND schemaname = %s AND tablename = %s"
 _PUBLISHED_COLUMNS = (
     "SELECT attnames FROM pg_publication_tables WHERE pubname = %s AND schemaname = %s AND tablename = %s"
 )
@@ -153,6 +154,13 @@ class Catalogue:
             if (not generated if chosen is None else name in chosen)
         )
         return Relation(oid, table, identity, columns)
+
+    def row_filter(self, table: TableId, publication: str, version: int) -> str:
+        """The condition of the rows of a table that a publication publishes; empty for all rows."""
+        if version < _COLUMN_LISTS_SINCE:
+            return ""
+        found = self.ask(_ROW_FILTER, [publication, *table])
+        return str(found[0][0]) if found and found[0][0] else ""
 
     def tables(self, *, roots: bool) -> list[TableId]:
         """All permanent tables.

@@ -139,7 +139,7 @@ class SnapshotConnection(_CopyConnection):
             raise self._server.translate(error) from error
 
     def tables(
-        self, relation: Relation, key: Sequence[int], after: KeyText | None, rows: int, nbytes: int = _BATCH_BYTES
+        self, relation: Relation, key: Sequence[int], after: KeyText | None, condition: str, rows: int
     ) -> Iterator[pa.Table]:
         """The rows of a table as tables of text, in batches.
 
@@ -147,15 +147,15 @@ class SnapshotConnection(_CopyConnection):
             relation: the table.
             key: places of the columns that order it; none for any order.
             after: begins after this key.
+            condition: SQL that chooses rows; empty for all.
             rows: most rows of a batch.
-            nbytes: about the most bytes of a batch.
 
         Raises:
             TidegateError: the server is away, or refuses.
         """
         try:
-            query = self._query(relation, key, after)
-            yield from self._copied(f"COPY ({query}) TO STDOUT (FORMAT csv)", len(relation.columns), rows, nbytes)
+            query = self._query(relation, key, after, condition=condition)
+            yield from self._copied(f"COPY ({query}) TO STDOUT (FORMAT csv)", len(relation.columns), rows, _BATCH_BYTES)
         except psycopg.Error as error:
             raise self._server.translate(error) from error
 

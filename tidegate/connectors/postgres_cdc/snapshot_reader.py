@@ -132,7 +132,8 @@ class SnapshotReader:
         for number, (oid, table, identity) in enumerate(wanted):
             self._connection.lock(table)
             relation = self._catalogue.relation(oid, table, identity, self._publication, version)
-            for step in self._table(relation, first=first, last=number == len(wanted) - 1):
+            condition = self._catalogue.row_filter(table, self._publication, version)
+            for step in self._table(relation, condition, first=first, last=number == len(wanted) - 1):
                 first &= step.batch is None
                 yield step
 
@@ -149,7 +150,7 @@ class SnapshotReader:
         if held is not None:
             yield Step(held.batch, self._finished(held.position), held.halted)
 
-    def _table(self, relation: Relation, *, first: bool, last: bool) -> Iterator[Step]:
+    def _table(self, relation: Relation, condition: str, *, first: bool, last: bool) -> Iterator[Step]:
         name = relation.table.name
         facts = self._catalogue.facts(relation.oid)
         schema = self._rules.schema(relation, facts, self._catalogue.type)
@@ -159,7 +160,7 @@ class SnapshotReader:
         ordered = list(schema.key) if schema.key and list(schema.key) == primary else []
         after = earlier[-1].key if earlier and ordered else None
         opening = not earlier
-        for tables, final in _with_end(self._connection.tables(relation, ordered, after, self._rows)):
+        for tables, final in _with_end(self._connection.tables(relation, ordered, after, condition, self._rows)):
             schema, batch, halted = self._events(schema, tables, opening=opening, closing=final, first=first, last=last)
             opening = first = False
             key = tuple(tables.column(index)[-1].as_py() for index in ordered)

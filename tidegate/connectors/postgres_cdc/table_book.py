@@ -23,9 +23,9 @@ class TableBook:
     def put(self, relation: Relation) -> None:
         """Takes a table's description; it holds for what follows it in the stream."""
         known = self._known.get(relation.oid)
-        if known is not None and known[0].relation == relation:
-            return
         facts = self._catalogue.facts(relation.oid)
+        if known is not None and known[0].relation == relation and known[1] == facts:
+            return
         schema = self.rules.schema(relation, facts, self._catalogue.type)
         self._known[relation.oid] = (schema, facts, frozenset())
 
