@@ -87,7 +87,7 @@ class Catalogue:
         if self._connection is None or self._connection.closed:
             self._connection = self._server.connect()
         try:
-            cursor = self._connection.execute(query, parameters)  # type: ignore[arg-type]
+            cursor = self._connection.execute(query, parameters)
             return cursor.fetchall() if cursor.description else []
         except psycopg.Error as error:
             raise self._server.translate(error) from error

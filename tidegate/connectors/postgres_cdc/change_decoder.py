@@ -218,7 +218,7 @@ class ChangeDecoder:
         ends = np.concatenate([[self._position.lsn_commit], frames.longs(commits, 9)])
         last = ends[np.searchsorted(commits, np.concatenate([[-1], begins]))]
         events = self._is_event(kinds)
-        so_far = np.cumsum(events) - events
+        so_far: Numbers = np.cumsum(events) - events
         base = np.concatenate([[-opened.passed], so_far[begins]])
         none = np.zeros(len(kinds), np.int64)
         number = so_far - base[which]

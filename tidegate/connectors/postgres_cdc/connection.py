@@ -29,6 +29,7 @@ _REFUSED = (
     errors.InsufficientPrivilege,
     errors.InvalidCatalogName,
 )
+_UNPROVEN = ("certificate verify failed", "does not support ssl", "server certificate")
 _STEP_SECONDS = 0.5
 
 
@@ -105,6 +106,11 @@ class Server:
             return FatalError(
                 f"The {self.name} refuses: {text}.",
                 remedy="Check database.user, database.password, the user's rights (REPLICATION, SELECT), pg_hba.conf.",
+            )
+        if any(sign in lowered for sign in _UNPROVEN):
+            return FatalError(
+                f"The {self.name} does not prove itself: {text}.",
+                remedy="Check database.sslmode and database.sslrootcert.",
             )
         if "does not exist" in lowered and isinstance(error, psycopg.OperationalError):
             return FatalError(f"The {self.name} refuses: {text}.", remedy="Check database.dbname and database.user.")

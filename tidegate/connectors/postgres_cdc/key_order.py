@@ -70,7 +70,7 @@ class KeyOrder:
         text = "({}::" + ("bpchar" if name == "character" else str(name)) + ")"
         if collation is not None:
             text += " COLLATE " + sql.Identifier(namespace, collation).as_string()
-        return sql.SQL(text)  # type: ignore[arg-type]
+        return sql.SQL(text)
 
 
 def _row(parts: Sequence[sql.Composable]) -> sql.Composed:

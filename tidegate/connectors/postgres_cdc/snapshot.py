@@ -51,7 +51,7 @@ class _CopyConnection:
             query += sql.SQL(" WHERE ROW({}) > {}").format(sql.SQL(", ").join(ordered), place)
         if condition:
             # As the user wrote it, who may read the table anyway.
-            query += sql.SQL((" AND " if after is not None else " WHERE ") + "(" + condition + ")")  # type: ignore[arg-type]
+            query += sql.SQL((" AND " if after is not None else " WHERE ") + "(" + condition + ")")
         if ordered:
             query += sql.SQL(" ORDER BY {}").format(sql.SQL(", ").join(ordered))
         if limit:

@@ -326,7 +326,7 @@ class PostgresCdcTask(SourceTask):
         if not self._config["slot.drop.on.stop"] or not self._context.stopping.is_set():
             return
         try:
-            self._slot.free(stopped=lambda seconds: time.sleep(seconds) is not None)
+            self._slot.free(stopped=threading.Event().wait)
             self._slot.drop()
         except TidegateError as error:
             log.warning("postgres_cdc.slot_not_dropped", slot=self._slot.name, reason=str(error))

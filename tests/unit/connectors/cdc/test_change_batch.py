@@ -120,7 +120,7 @@ def test_the_records_rebuild_the_table(events: list[tuple[str, Row, Row]], tombs
     table: dict[int, Row] = {}
     for _, before, after in events:
         if before is not None:
-            del table[before["id"]]
+            table.pop(before["id"])
         if after is not None:
             table[after["id"]] = after
     rebuilt: dict[int, Row] = {}

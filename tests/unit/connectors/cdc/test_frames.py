@@ -22,6 +22,7 @@ from tidegate.connectors.postgres_cdc.position import Position, ReadUpTo
 from tidegate.connectors.postgres_cdc.source_block import SourceBlocks
 from tidegate.connectors.postgres_cdc.table_book import TableBook
 from tidegate.connectors.postgres_cdc.table_schema import SchemaRules
+from tidegate.records.envelope import Batch
 
 INT4, TEXT = 23, 25
 TYPES = {INT4: PgType(INT4, "int4"), TEXT: PgType(TEXT, "text")}
@@ -154,7 +155,7 @@ def test_the_pieces_do_not_matter(messages: list[bytes], data: st.DataObject) ->
     whole = decoder(Position(500), transactions=True)
     expected = told(whole.decode(frames(messages)).batches)
     pieces = decoder(Position(500), transactions=True)
-    batches = []
+    batches: list[Batch] = []
     at = 0
     while at < len(messages):
         size = data.draw(st.integers(1, len(messages)))
