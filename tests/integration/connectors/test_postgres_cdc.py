@@ -414,6 +414,26 @@ def test_only_the_rows_and_columns_that_are_published(capture: Capture) -> None:
     assert capture.ledger.rows("p.public.p") == {(1,): {"id": 1, "v": "a"}, (2,): {"id": 2, "v": "c"}}
 
 
+def test_a_snapshot_of_several_tables_at_once_goes_on_where_it_was(capture: Capture) -> None:
+    names = [f"t{number}" for number in range(6)]
+    for name in names:
+        capture.sql.execute(f"CREATE TABLE {name} (id int PRIMARY KEY, v text)")  # type: ignore[call-overload]
+        capture.sql.execute(f"INSERT INTO {name} SELECT i, 'v' FROM generate_series(1, 200) i")  # type: ignore[call-overload]
+    capture.configure(snapshot_max_threads="3", snapshot_fetch_size="20")
+    for _ in range(3):
+        capture.start()
+        for _ in range(7):
+            capture.poll()
+        capture.poll(commit=False)
+        capture.crash()
+        for name in names:
+            capture.sql.execute(f"UPDATE {name} SET v = v || '+' WHERE id % 7 = 0")  # type: ignore[call-overload]
+    capture.start().catch_up()
+    for name in ("t", *names):
+        assert capture.ledger.rows(f"p.public.{name}") == capture.table(name)
+        assert capture.ledger.operations(f"p.public.{name}").count("r") == len(capture.table(name))
+
+
 def test_heartbeats(capture: Capture) -> None:
     capture.sql.execute("CREATE TABLE beat (n int)")
     capture.configure(heartbeat_interval_ms="100", heartbeat_action_query="INSERT INTO beat VALUES (1)").start()

@@ -200,6 +200,15 @@ _OWN = (
         group=_SNAPSHOT,
     )
     .define(
+        "snapshot.max.threads",
+        Type.INT,
+        1,
+        Importance.MEDIUM,
+        "How many tables of the snapshot are read at once, each over a connection of its own.",
+        validator=between(1, 64),
+        group=_SNAPSHOT,
+    )
+    .define(
         "signal.data.collection",
         Type.STRING,
         None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import queue
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,17 +19,19 @@ from tidegate.connectors.postgres_cdc.catalogue import Catalogue
 from tidegate.connectors.postgres_cdc.connection import Server
 from tidegate.connectors.postgres_cdc.lsn import lsn_text
 from tidegate.connectors.postgres_cdc.position import KeyText, Position, ReadUpTo, SnapshotProgress
-from tidegate.connectors.postgres_cdc.relation import Relation
 from tidegate.connectors.postgres_cdc.row_values import NullInRequiredError, keys_struct, row_values, rows_struct
 from tidegate.connectors.postgres_cdc.slot import MadeSlot
 from tidegate.connectors.postgres_cdc.snapshot import SnapshotConnection
 from tidegate.connectors.postgres_cdc.source_block import SourceBlocks
 from tidegate.connectors.postgres_cdc.table_schema import SchemaRules, TableSchema
+from tidegate.errors import TidegateError
 from tidegate.records.envelope import Batch
 from tidegate.sdk.config_def import Config
 from tidegate.telemetry.logging import get_logger
 
 log = get_logger(__name__)
+
+_LOOK_SECONDS = 0.2
 
 Halted = tuple[str, bytes, str]
 """A row that can not be made into an event: topic, raw values, reason."""
@@ -48,8 +52,35 @@ class Step:
     halted: Sequence[Halted] = ()
 
 
+PublishedTable = tuple[int, TableId, str]
+"""Number, name and replica identity of a table."""
+
+
+@dataclass(slots=True)
+class _Reading:
+    """A table that is being read.
+
+    Args:
+        schema: its own.
+        ordered: places of the columns of its order; none for any order.
+        earlier: ranges that were read in earlier snapshots.
+        condition: of the rows that are published.
+        begun: whether rows have been told.
+    """
+
+    schema: TableSchema
+    ordered: Sequence[int]
+    earlier: Sequence[ReadUpTo]
+    condition: str
+    begun: bool = False
+
+
+_Piece = tuple[_Reading, pa.Table | None, bool]
+"""Rows of a table, and whether they are its last."""
+
+
 class SnapshotReader:
-    """Reads the captured tables in order of their names.
+    """Reads the captured tables, in order of their names where one is read at a time.
 
     Tables with a key are read in its order. What an earlier snapshot has read is not read again: the position tells
     which ranges of keys were read at which place in the log, and the stream leaves out the changes each has shown.
@@ -76,7 +107,7 @@ class SnapshotReader:
         blocks: SourceBlocks,
         *,
         config: Config,
-        tables: Sequence[tuple[int, TableId, str]],
+        tables: Sequence[PublishedTable],
         made: MadeSlot,
         base: Position,
     ) -> None:
@@ -90,7 +121,17 @@ class SnapshotReader:
         self._tables = [one for one in tables if rules.capture.table(one[1]) and one[1].name in self._chosen]
         self._micros = time.time_ns() // 1000
         self._position = _resumed(base, made.start)
-        self._connection = SnapshotConnection(server, made.snapshot)
+        self._version = catalogue.version()
+        self._closed = threading.Event()
+        threads = max(1, min(config["snapshot.max.threads"], len(self._tables)))
+        self._queue: queue.Queue[_Piece | Exception | None] = queue.Queue(threads)
+        self._connections: list[SnapshotConnection] = []
+        try:
+            for _ in range(threads):
+                self._connections.append(SnapshotConnection(server, made.snapshot))
+        except TidegateError:
+            self.close()
+            raise
         self._steps = self._with_end(self._all())
         self._log_start()
 
@@ -115,8 +156,10 @@ class SnapshotReader:
         return done
 
     def close(self) -> None:
-        """Closes the connection."""
-        self._connection.close()
+        """Ends the reading and closes the connections."""
+        self._closed.set()
+        for connection in self._connections:
+            connection.close()
 
     def _log_start(self) -> None:
         progress = self._position.snapshot
@@ -126,16 +169,94 @@ class SnapshotReader:
     def _all(self) -> Iterator[Step]:
         progress = self._position.snapshot
         assert progress is not None
-        version = self._catalogue.version()
         wanted = [one for one in self._tables if one[1].name not in progress.done]
-        first = not progress.rows
-        for number, (oid, table, identity) in enumerate(wanted):
-            self._connection.lock(table)
-            relation = self._catalogue.relation(oid, table, identity, self._publication, version)
-            condition = self._catalogue.row_filter(table, self._publication, version)
-            for step in self._table(relation, condition, first=first, last=number == len(wanted) - 1):
-                first &= step.batch is None
-                yield step
+        pieces = self._in_turn(wanted) if len(self._connections) == 1 else self._at_once(wanted)
+        first, ended = not progress.rows, 0
+        for reading, rows, final in pieces:
+            ended += final
+            step = self._step(reading, rows, final=final, first=first, last=final and ended == len(wanted))
+            first &= step.batch is None
+            yield step
+
+    def _in_turn(self, wanted: Sequence[PublishedTable]) -> Iterator[_Piece]:
+        for one in wanted:
+            yield from self._pieces(self._connections[0], one)
+
+    def _at_once(self, wanted: Sequence[PublishedTable]) -> Iterator[_Piece]:
+        """As many tables at once as there are connections, each in a thread of its own."""
+        tables = iter(wanted)
+        next_table = threading.Lock()
+
+        def take() -> PublishedTable | None:
+            with next_table:
+                return next(tables, None)
+
+        def read(connection: SnapshotConnection) -> None:
+            try:
+                while (table := take()) is not None and not self._closed.is_set():
+                    for piece in self._pieces(connection, table):
+                        self._put(piece)
+            except Exception as error:  # whatever it is, it is raised where the pieces are taken
+                self._put(error)
+            self._put(None)
+
+        for connection in self._connections:
+            threading.Thread(target=read, args=(connection,), name="postgres-cdc-snapshot", daemon=True).start()
+        running = len(self._connections)
+        while running:
+            piece = self._queue.get()
+            if piece is None:
+                running -= 1
+            elif isinstance(piece, Exception):
+                raise piece
+            else:
+                yield piece
+
+    def _put(self, piece: _Piece | Exception | None) -> None:
+        while not self._closed.is_set():
+            try:
+                self._queue.put(piece, timeout=_LOOK_SECONDS)
+            except queue.Full:
+                continue
+            return
+
+    def _pieces(self, connection: SnapshotConnection, table: PublishedTable) -> Iterator[_Piece]:
+        """A table's rows; one piece without rows where it has none."""
+        reading = self._reading(connection, table)
+        after = reading.earlier[-1].key if reading.earlier and reading.ordered else None
+        rows = connection.tables(reading.schema.relation, reading.ordered, after, reading.condition, self._rows)
+        some = False
+        for piece, final in _with_end(rows):
+            some = True
+            yield reading, piece, final
+        if not some:
+            yield reading, None, True
+
+    def _reading(self, connection: SnapshotConnection, table: PublishedTable) -> _Reading:
+        oid, name, identity = table
+        connection.lock(name)
+        relation = self._catalogue.relation(oid, name, identity, self._publication, self._version)
+        facts = self._catalogue.facts(oid)
+        schema = self._rules.schema(relation, facts, self._catalogue.type)
+        # Only the primary key's order is one that tells how far the table has been read: it is unique and not null.
+        primary = [
+            index for one in facts.primary_key for index, column in enumerate(relation.columns) if column.name == one
+        ]
+        ordered = primary if primary and list(schema.key) == primary and len(primary) == len(facts.primary_key) else []
+        condition = self._catalogue.row_filter(name, self._publication, self._version)
+        return _Reading(schema, ordered, list(self._position.ranges.get(name.name, ())), condition)
+
+    def _step(self, reading: _Reading, rows: pa.Table | None, *, final: bool, first: bool, last: bool) -> Step:
+        name, earlier = reading.schema.relation.table.name, reading.earlier
+        if rows is None:
+            return Step(None, self._advanced(name, 0, earlier, None, done=True))
+        opening = not earlier and not reading.begun
+        reading.begun = True
+        reading.schema, batch, halted = self._events(
+            reading.schema, rows, opening=opening, closing=final, first=first, last=last
+        )
+        key = tuple(rows.column(index)[-1].as_py() for index in reading.ordered)
+        return Step(batch, self._advanced(name, rows.num_rows, earlier, key or None, done=final), halted)
 
     def _with_end(self, steps: Iterator[Step]) -> Iterator[Step]:
         """The steps that have something, each with the position before the next; the last with that of the end."""
@@ -149,24 +270,6 @@ class SnapshotReader:
                 held = step
         if held is not None:
             yield Step(held.batch, self._finished(held.position), held.halted)
-
-    def _table(self, relation: Relation, condition: str, *, first: bool, last: bool) -> Iterator[Step]:
-        name = relation.table.name
-        facts = self._catalogue.facts(relation.oid)
-        schema = self._rules.schema(relation, facts, self._catalogue.type)
-        earlier = list(self._position.ranges.get(name, ()))
-        # Only the primary key's order is one that tells how far the table has been read: it is unique and not null.
-        primary = [[column.name for column in relation.columns].index(one) for one in facts.primary_key]
-        ordered = list(schema.key) if schema.key and list(schema.key) == primary else []
-        after = earlier[-1].key if earlier and ordered else None
-        opening = not earlier
-        for tables, final in _with_end(self._connection.tables(relation, ordered, after, condition, self._rows)):
-            schema, batch, halted = self._events(schema, tables, opening=opening, closing=final, first=first, last=last)
-            opening = first = False
-            key = tuple(tables.column(index)[-1].as_py() for index in ordered)
-            yield Step(batch, self._advanced(name, tables.num_rows, earlier, key or None, done=final), halted)
-        if name not in (self._position.snapshot or SnapshotProgress()).done:
-            yield Step(None, self._advanced(name, 0, earlier, None, done=True))
 
     def _advanced(
         self, table: str, rows: int, earlier: Sequence[ReadUpTo], key: KeyText | None, *, done: bool

@@ -100,7 +100,7 @@ def histories(draw: st.DrawFn) -> list[tuple[str, Row, Row]]:
     for number in range(draw(st.integers(1, 12))):
         key = draw(st.integers(0, 3))
         old = table.get(key)
-        new = {"id": draw(st.integers(0, 3)), "name": str(number)}
+        new: dict[str, Any] = {"id": draw(st.integers(0, 3)), "name": str(number)}
         if old is None:
             new["id"] = key
             events.append(("c", None, new))
