@@ -100,6 +100,8 @@ class _Transaction:
     commit: int
     micros: int
     tx_id: int
+    first: int = 0
+    """Where its first change is in the log."""
     passed: int = 0
     """Events before the next frame, whatever becomes of them."""
     captured: EventCounts = field(default_factory=EventCounts)
@@ -114,6 +116,7 @@ class _Context:
     commit: Numbers
     micros: Numbers
     tx_id: Numbers
+    first: Numbers
     last_commit: Numbers
     number: Numbers
     """Number of the event within its transaction, from 0."""
@@ -214,6 +217,7 @@ class ChangeDecoder:
         commit_at = np.concatenate([[opened.commit], frames.longs(begins, 0)])
         micros = np.concatenate([[opened.micros], frames.longs(begins, 8) + EPOCH_MICROS])
         tx_id = np.concatenate([[opened.tx_id], frames.ints(begins, 16)])
+        first = np.concatenate([[opened.first], frames.lsn(begins)])
         # Each transaction's predecessor ended where the last commit before its beginning did.
         ends = np.concatenate([[self._position.lsn_commit], frames.longs(commits, 9)])
         last = ends[np.searchsorted(commits, np.concatenate([[-1], begins]))]
@@ -222,7 +226,9 @@ class ChangeDecoder:
         base = np.concatenate([[-opened.passed], so_far[begins]])
         none = np.zeros(len(kinds), np.int64)
         number = so_far - base[which]
-        return _Context(which, commit_at[which], micros[which], tx_id[which], last[which], number, none, none.copy())
+        return _Context(
+            which, commit_at[which], micros[which], tx_id[which], first[which], last[which], number, none, none.copy()
+        )
 
     @staticmethod
     def _is_event(kinds: Kinds) -> Mask:
@@ -316,7 +322,12 @@ class ChangeDecoder:
         """The transaction that is open after the frames."""
         if len(begins):
             first = int(begins[-1])
-            opened = _Transaction(int(context.commit[first]), int(context.micros[first]), int(context.tx_id[first]))
+            opened = _Transaction(
+                int(context.commit[first]),
+                int(context.micros[first]),
+                int(context.tx_id[first]),
+                int(context.first[first]),
+            )
         else:
             first = 0
             assert self._open is not None
@@ -452,7 +463,7 @@ class ChangeDecoder:
 
     def _transaction_blocks(self, rows: Positions, context: _Context) -> pa.StructArray:
         names = pc.binary_join_element_wise(
-            pa.array(context.tx_id[rows]).cast(pa.string()), pa.array(context.commit[rows]).cast(pa.string()), ":"
+            pa.array(context.tx_id[rows]).cast(pa.string()), pa.array(context.first[rows]).cast(pa.string()), ":"
         )
         columns = [names, pa.array(context.order[rows]), pa.array(context.table_order[rows])]
         return pa.StructArray.from_arrays(columns, fields=list(TRANSACTION_BLOCK))
@@ -641,7 +652,7 @@ def _ranks(which: Numbers, before: Numbers) -> Numbers:
 
 
 def _transaction_id(context: _Context, row: int) -> str:
-    return f"{context.tx_id[row]}:{context.commit[row]}"
+    return f"{context.tx_id[row]}:{context.first[row]}"
 
 
 def _keys(columns: Sequence[pa.Array]) -> list[KeyText]:

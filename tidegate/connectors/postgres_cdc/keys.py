@@ -32,7 +32,15 @@ _OWN = (
         validator=non_empty,
         group=_DATABASE,
     )
-    .define("database.port", Type.INT, 5432, Importance.HIGH, "Port of the server.", validator=between(1, 65535), group=_DATABASE)
+    .define(
+        "database.port",
+        Type.INT,
+        5432,
+        Importance.HIGH,
+        "Port of the server.",
+        validator=between(1, 65535),
+        group=_DATABASE,
+    )
     .define(
         "database.user", Type.STRING, REQUIRED, Importance.HIGH, "User with the right REPLICATION.", group=_DATABASE
     )
@@ -56,7 +64,9 @@ _OWN = (
         group=_DATABASE,
     )
     .define("database.sslcert", Type.STRING, None, Importance.LOW, "File of the client's certificate.", group=_DATABASE)
-    .define("database.sslkey", Type.STRING, None, Importance.LOW, "File of the key of that certificate.", group=_DATABASE)
+    .define(
+        "database.sslkey", Type.STRING, None, Importance.LOW, "File of the key of that certificate.", group=_DATABASE
+    )
     .define("database.sslpassword", Type.PASSWORD, None, Importance.LOW, "Password of that file.", group=_DATABASE)
     .define(
         "database.sslrootcert",
