@@ -296,6 +296,30 @@ def test_a_lost_slot_is_told_at_once_with_the_remedy(capture: Capture) -> None:
         capture.start()
 
 
+def test_an_invalidated_slot_is_told_at_once_with_the_remedy(capture: Capture) -> None:
+    capture.start().catch_up()
+    capture.crash()
+    capture.sql.execute("ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'")
+    capture.sql.execute("SELECT pg_reload_conf()")
+
+    def lost() -> bool:
+        capture.sql.execute("INSERT INTO t SELECT max(id) + 1, repeat('x', 1000000) FROM t")
+        capture.sql.execute("SELECT pg_switch_wal()")
+        capture.sql.execute("CHECKPOINT")
+        row = capture.sql.execute(
+            "SELECT wal_status FROM pg_replication_slots WHERE slot_name = %s", [capture.database]
+        ).fetchone()
+        return row == ("lost",)
+
+    try:
+        eventually(lost, timeout=_DEADLINE)
+        with pytest.raises(FatalError, match=r"is lost: it was invalidated.*max_slot_wal_keep_size"):
+            capture.start()
+    finally:
+        capture.sql.execute("ALTER SYSTEM RESET max_slot_wal_keep_size")
+        capture.sql.execute("SELECT pg_reload_conf()")
+
+
 def test_a_lost_slot_is_made_anew_when_needed(capture: Capture) -> None:
     capture.configure(snapshot_mode="when_needed").start().catch_up()
     capture.crash()

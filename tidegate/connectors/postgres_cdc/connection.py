@@ -30,6 +30,8 @@ _REFUSED = (
     errors.InvalidCatalogName,
 )
 _UNPROVEN = ("certificate verify failed", "does not support ssl", "server certificate")
+_EXHAUSTED = "53"
+"""Class of the server's error codes for resources that are used up."""
 _STEP_SECONDS = 0.5
 
 
@@ -114,6 +116,11 @@ class Server:
             )
         if "does not exist" in lowered and isinstance(error, psycopg.OperationalError):
             return FatalError(f"The {self.name} refuses: {text}.", remedy="Check database.dbname and database.user.")
+        if (error.sqlstate or "").startswith(_EXHAUSTED):
+            return RetriableError(
+                f"The {self.name} is at a limit: {text}.",
+                remedy="Raise max_replication_slots, max_wal_senders or max_connections, or drop slots nobody uses.",
+            )
         if isinstance(error, (psycopg.OperationalError, errors.ObjectInUse, psycopg.InterfaceError)):
             return RetriableError(f"The {self.name} does not answer: {text}.", remedy="Check host, port and network.")
         return FatalError(f"The {self.name} refuses a statement: {text}.")

@@ -200,14 +200,11 @@ class PostgresCdcTask(SourceTask):
                 f'START_REPLICATION SLOT "{self._slot.name}" LOGICAL {lsn_text(position.lsn_commit)} ({options})',
                 deadline=_START_SECONDS,
             )
-        except FatalError:
+        except TidegateError:
             replication.close()
             state = self._slot.state()
             if state is None or state.lost:
                 raise self._slot.lost_error("it does not exist any more" if state is None else state.lost) from None
-            raise
-        except TidegateError:
-            replication.close()
             raise
         self._receiver = Receiver(
             replication,
