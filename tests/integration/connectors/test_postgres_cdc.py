@@ -458,6 +458,27 @@ def test_a_snapshot_of_several_tables_at_once_goes_on_where_it_was(capture: Capt
         assert capture.ledger.operations(f"p.public.{name}").count("r") == len(capture.table(name))
 
 
+def test_a_value_that_is_none_here_is_halted_alone_and_once(capture: Capture) -> None:
+    capture.harness.tolerant = True
+    capture.sql.execute("CREATE TABLE n (id int PRIMARY KEY, d numeric(5,2))")
+    capture.sql.execute("INSERT INTO n VALUES (1, 1), (2, 'NaN')")
+    capture.start().catch_up()
+    capture.sql.execute("INSERT INTO n VALUES (3, 'NaN'), (4, 4)")
+    capture.catch_up()
+    capture.sql.execute("INSERT INTO n VALUES (5, 'NaN')")
+    before = capture.confirmed()
+    capture.until(lambda: len(capture.harness.halted) == 3)
+    assert capture.confirmed() >= before
+    capture.crash()
+    capture.start().catch_up()
+    assert [key for (key,) in capture.ledger.rows("p.public.n")] == [1, 4]
+    assert [(topic, raw) for topic, raw, _ in capture.harness.halted] == [
+        ("p.public.n", b"2\tNaN"),
+        ("p.public.n", b"3\tNaN"),
+        ("p.public.n", b"5\tNaN"),
+    ]
+
+
 def test_heartbeats(capture: Capture) -> None:
     capture.sql.execute("CREATE TABLE beat (n int)")
     capture.configure(heartbeat_interval_ms="100", heartbeat_action_query="INSERT INTO beat VALUES (1)").start()

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import pyarrow as pa
+
 from tidegate.connectors.cdc.heartbeat import Heartbeat
 from tidegate.connectors.cdc.table_id import TableId
 from tidegate.connectors.cdc.topic_names import TopicNames
@@ -26,7 +28,7 @@ from tidegate.connectors.postgres_cdc.source_block import SourceBlocks
 from tidegate.connectors.postgres_cdc.table_book import TableBook
 from tidegate.connectors.postgres_cdc.table_schema import schema_rules
 from tidegate.errors import FatalError, TidegateError
-from tidegate.records.envelope import Batch, SourceBatch
+from tidegate.records.envelope import Batch, SourceBatch, envelope
 from tidegate.sdk.config_def import Config
 from tidegate.sdk.source import SourceContext, SourceTask
 from tidegate.telemetry.logging import get_logger
@@ -228,10 +230,12 @@ class PostgresCdcTask(SourceTask):
         waits = reader is not None and bool(self._decoder.position.incremental.wanted)
         frames = self._receiver.take(_CHUNK_WAIT_SECONDS if waits else self._wait)
         batches: list[Batch] = []
+        halted = False
         if frames is not None:
             decoded = self._decoder.decode(frames)
             for topic, raw, message in decoded.halted:
                 self._context.halt(topic, raw, message)
+                halted = True
             batches += self._visible(decoded.batches)
             self._idle_end = max(self._idle_end, decoded.idle_end)
             self._tell_age(decoded)
@@ -239,13 +243,19 @@ class PostgresCdcTask(SourceTask):
         batches += self._beat()
         self._look_at_lag()
         position = self._decoder.position
-        if not batches:
+        sent = Incremental() if self._sent is None else self._sent.incremental
+        if not batches and not halted and position.incremental == sent:
             self._confirm()
             return ()
         self._sent = position
+        return self._at(position, batches)
+
+    def _at(self, position: Position, batches: Sequence[Batch]) -> list[SourceBatch]:
+        """Batches and the position after them; where there are none, an empty one that carries the position."""
+        some = batches or [envelope(self._names.heartbeat, pa.nulls(0, pa.string()))]
         return [
-            *(SourceBatch(batch, self._partition, None) for batch in batches[:-1]),
-            SourceBatch(batches[-1], self._partition, position.offset()),
+            *(SourceBatch(batch, self._partition, None) for batch in some[:-1]),
+            SourceBatch(some[-1], self._partition, position.offset()),
         ]
 
     def _visible(self, batches: Sequence[Batch]) -> list[Batch]:
@@ -284,7 +294,7 @@ class PostgresCdcTask(SourceTask):
         for topic, raw, message in step.halted:
             self._context.halt(topic, raw, message)
         self._sent = step.position
-        return [] if step.batch is None else [SourceBatch(step.batch, self._partition, step.position.offset())]
+        return self._at(step.position, [] if step.batch is None else [step.batch])
 
     def _confirm(self) -> None:
         """Tells the server what it may forget: nothing that is not in Kafka, and all that will never be."""
