@@ -100,7 +100,7 @@ class Capture:
 
     def table(self, name: str, key: int = 1) -> dict[tuple[Any, ...], dict[str, Any]]:
         """The table's rows by their first columns."""
-        cursor = self.sql.execute(f"SELECT * FROM {name}")  # type: ignore[call-overload]
+        cursor = self.sql.execute(f"SELECT * FROM {name}")
         names = [column.name for column in cursor.description or ()]
         return {row[:key]: dict(zip(names, row, strict=True)) for row in cursor.fetchall()}
 
@@ -441,8 +441,8 @@ def test_only_the_rows_and_columns_that_are_published(capture: Capture) -> None:
 def test_a_snapshot_of_several_tables_at_once_goes_on_where_it_was(capture: Capture) -> None:
     names = [f"t{number}" for number in range(6)]
     for name in names:
-        capture.sql.execute(f"CREATE TABLE {name} (id int PRIMARY KEY, v text)")  # type: ignore[call-overload]
-        capture.sql.execute(f"INSERT INTO {name} SELECT i, 'v' FROM generate_series(1, 200) i")  # type: ignore[call-overload]
+        capture.sql.execute(f"CREATE TABLE {name} (id int PRIMARY KEY, v text)")
+        capture.sql.execute(f"INSERT INTO {name} SELECT i, 'v' FROM generate_series(1, 200) i")
     capture.configure(snapshot_max_threads="3", snapshot_fetch_size="20")
     for _ in range(3):
         capture.start()
@@ -451,7 +451,7 @@ def test_a_snapshot_of_several_tables_at_once_goes_on_where_it_was(capture: Capt
         capture.poll(commit=False)
         capture.crash()
         for name in names:
-            capture.sql.execute(f"UPDATE {name} SET v = v || '+' WHERE id % 7 = 0")  # type: ignore[call-overload]
+            capture.sql.execute(f"UPDATE {name} SET v = v || '+' WHERE id % 7 = 0")
     capture.start().catch_up()
     for name in ("t", *names):
         assert capture.ledger.rows(f"p.public.{name}") == capture.table(name)

@@ -100,7 +100,7 @@ def _begin(connection: psycopg.Connection[Any]) -> None:
     connection.execute("CREATE TYPE mood AS ENUM ('sad', 'happy'); CREATE TYPE pair AS (a int, b text)")
     connection.execute("CREATE DOMAIN positive AS int CHECK (VALUE > 0)")
     columns = ", ".join(f"{column} {kind}" for column, kind, *_ in VALUES if column not in _TEXT_HERE)
-    connection.execute(f"CREATE TABLE v (id int PRIMARY KEY, {columns})")  # type: ignore[call-overload]
+    connection.execute(f"CREATE TABLE v (id int PRIMARY KEY, {columns})")
     connection.execute("CREATE TABLE orders (id int PRIMARY KEY, customer text NOT NULL, total numeric(10,2))")
     connection.execute("CREATE TABLE lines (order_id int, line int, item text, PRIMARY KEY (order_id, line))")
     connection.execute("CREATE TABLE fat (id int PRIMARY KEY, doc text, n int)")
@@ -116,7 +116,7 @@ def _begin(connection: psycopg.Connection[Any]) -> None:
 def _row(connection: psycopg.Connection[Any], number: int) -> None:
     row = ", ".join(value for column, _, value, *_ in VALUES if column not in _TEXT_HERE)
     with psycopg.ClientCursor(connection) as cursor:
-        cursor.execute(f"INSERT INTO v VALUES (%s, {row})", [number])  # type: ignore[call-overload]
+        cursor.execute(f"INSERT INTO v VALUES (%s, {row})", [number])
 
 
 def _change(connection: psycopg.Connection[Any]) -> None:
@@ -130,9 +130,9 @@ def _change(connection: psycopg.Connection[Any]) -> None:
     connection.execute("UPDATE orders SET id = 11 WHERE id = 10")
     connection.execute("DELETE FROM orders WHERE id = 1")
     for table in ("fat", "full_row"):
-        connection.execute(f"INSERT INTO {table} VALUES (1, repeat('x', 9000), 1)")  # type: ignore[call-overload]
-        connection.execute(f"UPDATE {table} SET n = 2")  # type: ignore[call-overload]
-        connection.execute(f"DELETE FROM {table}")  # type: ignore[call-overload]
+        connection.execute(f"INSERT INTO {table} VALUES (1, repeat('x', 9000), 1)")
+        connection.execute(f"UPDATE {table} SET n = 2")
+        connection.execute(f"DELETE FROM {table}")
     connection.execute("TRUNCATE lines")
     connection.execute("ALTER TABLE orders ADD COLUMN note text")
     connection.execute("INSERT INTO orders VALUES (20, 'later', 3, 'noted')")

@@ -92,14 +92,14 @@ def batches(postgres: Postgres) -> Iterator[tuple[Batch, Batch]]:
         connection.execute("CREATE TYPE mood AS ENUM ('sad', 'happy'); CREATE TYPE pair AS (a int, b text)")
         connection.execute("CREATE DOMAIN positive AS int CHECK (VALUE > 0)")
         columns = ", ".join(f"{column} {kind}" for column, kind, *_ in VALUES)
-        connection.execute(f"CREATE TABLE v (id int PRIMARY KEY, {columns})")  # type: ignore[call-overload]
+        connection.execute(f"CREATE TABLE v (id int PRIMARY KEY, {columns})")
         row = ", ".join(value for _, _, value, *_ in VALUES)
         insert = f"INSERT INTO v VALUES (%s, {row}); INSERT INTO v (id) VALUES (%s + 1)"
         with psycopg.ClientCursor(connection) as cursor:
-            cursor.execute(insert, [1, 1])  # type: ignore[call-overload]
+            cursor.execute(insert, [1, 1])
             harness.start()
             eventually(lambda: _ids(harness, 1), timeout=60)
-            cursor.execute(insert, [11, 11])  # type: ignore[call-overload]
+            cursor.execute(insert, [11, 11])
         eventually(lambda: _ids(harness, 11), timeout=60)
         events = [one.batch for one in harness.committed if one.batch.topic == "p.public.v"]
         yield events[0], events[-1]

@@ -66,7 +66,7 @@ class Load:
     def rows(self, table: str) -> dict[tuple[int, ...], dict[str, object]]:
         """The table's rows by key."""
         with psycopg.connect(self.server.url(self.database), autocommit=True) as connection:
-            cursor = connection.execute(f"SELECT * FROM {table}")  # type: ignore[call-overload]
+            cursor = connection.execute(f"SELECT * FROM {table}")
             names = [column.name for column in cursor.description or ()]
             return {(row[0],): dict(zip(names, row, strict=True)) for row in cursor.fetchall()}
 
@@ -91,16 +91,16 @@ class Load:
         for table in self._random.sample(_TABLES, 2):
             key = self._random.randint(1, 3000)
             connection.execute(
-                f"INSERT INTO {table} VALUES (%s, 'new', %s)",  # type: ignore[call-overload]
+                f"INSERT INTO {table} VALUES (%s, 'new', %s)",
                 [10_000 + step, step],
             )
             connection.execute(
-                f"UPDATE {table} SET v = v || '+', step = %s WHERE id = %s",  # type: ignore[call-overload]
+                f"UPDATE {table} SET v = v || '+', step = %s WHERE id = %s",
                 [step, key],
             )
             if step % 4 == 0:
                 connection.execute(
-                    f"DELETE FROM {table} WHERE id = %s",  # type: ignore[call-overload]
+                    f"DELETE FROM {table} WHERE id = %s",
                     [self._random.randint(10_000, 10_000 + step)],
                 )
         if step % 50 == 0:
