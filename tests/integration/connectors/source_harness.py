@@ -16,8 +16,10 @@ from tidegate.sdk.source import SourceConnector, SourceTask
 class MemorySourceContext:
     """A source context over a dict of committed offsets."""
 
-    def __init__(self, offsets: Mapping[bytes, Mapping[str, Any]], *, tolerant: bool, task: int = 0) -> None:
-        self.connector = "test"
+    def __init__(
+        self, offsets: Mapping[bytes, Mapping[str, Any]], *, tolerant: bool, task: int = 0, name: str = "test"
+    ) -> None:
+        self.connector = name
         self.task = task
         self.stopping = threading.Event()
         self.halted: list[tuple[str, bytes, str]] = []
@@ -51,9 +53,13 @@ class SourceHarness:
         connector: the connector.
         config: its configuration.
         tolerant: whether halted input goes to :attr:`halted` rather than failing the poll.
+        name: the connector's.
     """
 
-    def __init__(self, connector: SourceConnector, config: Mapping[str, str], *, tolerant: bool = False) -> None:
+    def __init__(
+        self, connector: SourceConnector, config: Mapping[str, str], *, tolerant: bool = False, name: str = "test"
+    ) -> None:
+        self.name = name
         self.connector = connector
         self.config = dict(config)
         self.tolerant = tolerant
@@ -66,7 +72,7 @@ class SourceHarness:
     def start(self) -> None:
         """Starts the task from the committed offsets."""
         parsed = self.connector.config_def.parse(self.config)
-        self._context = MemorySourceContext(dict(self.offsets), tolerant=self.tolerant)
+        self._context = MemorySourceContext(dict(self.offsets), tolerant=self.tolerant, name=self.name)
         self._task = self.connector.task_class()
         self._task.start(parsed, self._context)
 

@@ -237,6 +237,15 @@ def test_a_session_that_is_ended_loses_nothing(capture: Capture) -> None:
     assert capture.ledger.rows("p.public.t") == capture.table("t")
 
 
+def test_a_slot_that_another_connector_uses_is_left_alone(capture: Capture) -> None:
+    capture.configure(slot_max_retries="1", slot_retry_delay_ms="4000").start().catch_up()
+    other = SourceHarness(PostgresCdcConnector(), capture.harness.config, name="another")
+    with pytest.raises(RetriableError, match=r"used by another session\..*set slot\.name"):
+        other.start()
+    other.crash()
+    capture.catch_up()
+
+
 def test_deletes_moved_keys_and_truncates(capture: Capture) -> None:
     capture.configure(skipped_operations="none").start().catch_up()
     capture.sql.execute("DELETE FROM t WHERE id = 1")

@@ -32,6 +32,7 @@ _REFUSED = (
 _UNPROVEN = ("certificate verify failed", "does not support ssl", "server certificate")
 _EXHAUSTED = "53"
 """Class of the server's error codes for resources that are used up."""
+_NAME_BYTES = 63
 _STEP_SECONDS = 0.5
 
 
@@ -41,9 +42,11 @@ class Server:
     Args:
         config: the connector's.
         connect_timeout_ms: deadline for connecting, if not the configuration's.
+        application: name of the sessions on the server.
     """
 
-    def __init__(self, config: Config, *, connect_timeout_ms: int | None = None) -> None:
+    def __init__(self, config: Config, *, connect_timeout_ms: int | None = None, application: str = "tidegate") -> None:
+        self.application = application[:_NAME_BYTES]
         place = f"{config['database.hostname']}:{config['database.port']}"
         self.name = f"PostgreSQL database {config['database.dbname']} at {place}"
         self._timeout = max(2, (connect_timeout_ms or config["connection.timeout.ms"]) // 1000)
@@ -63,7 +66,7 @@ class Server:
             "keepalives_interval": 5,
             "keepalives_count": 3,
             "client_encoding": "utf8",
-            "application_name": "tidegate",
+            "application_name": self.application,
         }
         self._initial: str | None = config["database.initial.statements"]
 

@@ -89,6 +89,8 @@ A warning `postgres_cdc.lag` is logged when the slot holds back more than `lag.w
   level does not allow. The event waits in the dead letter queue, or the task at it.
 - *The server's disk fills.* The connector is stopped or FAILED and its slot holds the log back. Start it, or drop the
   slot if it will not come back. `max_slot_wal_keep_size` bounds what a slot may hold back.
+- *Replication slot ... is used by another session.* Two connectors have the same `slot.name`, or somebody reads it by
+  hand. Each connector needs a slot of its own.
 - `postgres_cdc.session_ended` in the log: a predecessor's session still held the slot and was ended; nothing to do.
 
 A connector that is deleted leaves its slot and its publication: `SELECT pg_drop_replication_slot('...')`,

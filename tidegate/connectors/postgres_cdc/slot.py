@@ -12,7 +12,7 @@ from tidegate.connectors.cdc.table_id import TableId
 from tidegate.connectors.postgres_cdc.catalogue import Catalogue
 from tidegate.connectors.postgres_cdc.connection import Replication
 from tidegate.connectors.postgres_cdc.lsn import parse_lsn
-from tidegate.errors import FatalError
+from tidegate.errors import FatalError, RetriableError
 from tidegate.sdk.config_def import Config
 from tidegate.telemetry.logging import get_logger
 
@@ -67,9 +67,11 @@ class Slot:
     Args:
         catalogue: asks the server.
         config: the connector's.
+        application: name of this connector's sessions.
     """
 
-    def __init__(self, catalogue: Catalogue, config: Config) -> None:
+    def __init__(self, catalogue: Catalogue, config: Config, application: str) -> None:
+        self._application = application
         self.name: str = config["slot.name"]
         self._catalogue = catalogue
         self._database: str = config["database.dbname"]
@@ -124,12 +126,15 @@ class Slot:
         )
 
     def free(self, *, stopped: Callable[[float], bool]) -> None:
-        """Waits until no session uses the slot; one that stands in the way is ended.
+        """Waits until no session uses the slot; an earlier one of this connector that stands in the way is ended.
 
         The task that had it before is fenced by now, but its session may live on where a network was cut.
 
         Args:
             stopped: waits so many seconds, and tells whether to give up.
+
+        Raises:
+            RetriableError: somebody else uses it.
         """
         until = time.monotonic() + _STANDS_SECONDS
         last = time.monotonic() + max(self._retries * self._retry_seconds, _STANDS_SECONDS)
@@ -137,12 +142,21 @@ class Slot:
             state = self.state()
             if state is None or state.active_pid is None:
                 return
-            if time.monotonic() >= until:
+            if time.monotonic() >= until and self._is_ours(state.active_pid):
                 log.warning("postgres_cdc.session_ended", slot=self.name, pid=state.active_pid)
                 self._catalogue.ask("SELECT pg_terminate_backend(%s)", [state.active_pid])
                 until = time.monotonic() + self._retry_seconds
             if stopped(_POLL_SECONDS):
                 return
+        raise RetriableError(
+            f"Replication slot {self.name} is used by another session.",
+            remedy="Each connector needs a slot of its own: set slot.name. Who uses it is told by active_pid in "
+            "pg_replication_slots and by pg_stat_activity.",
+        )
+
+    def _is_ours(self, pid: int) -> bool:
+        rows = self._catalogue.ask("SELECT application_name FROM pg_stat_activity WHERE pid = %s", [pid])
+        return bool(rows) and rows[0][0] == self._application
 
     def drop(self) -> None:
         """Drops the slot if there is one.

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tidegate.connectors.cdc.table_id import TableId
-from tidegate.records.envelope import SCHEMA_NAME
+from tidegate.records.envelope import SCHEMA_NAME, SEMANTIC_TYPE
 
 _BLOCK = pa.struct(
     [
@@ -16,7 +16,7 @@ _BLOCK = pa.struct(
         pa.field("connector", pa.string(), nullable=False),
         pa.field("name", pa.string(), nullable=False),
         pa.field("ts_ms", pa.int64(), nullable=False),
-        pa.field("snapshot", pa.string()),
+        pa.field("snapshot", pa.string(), metadata={SEMANTIC_TYPE: b"io.debezium.data.Enum"}),
         pa.field("db", pa.string(), nullable=False),
         pa.field("sequence", pa.string()),
         pa.field("ts_us", pa.int64()),

@@ -59,14 +59,14 @@ class PostgresCdcTask(SourceTask):
 
     def start(self, config: Config, context: SourceContext) -> None:
         self._config, self._context = config, context
-        self._server = Server(config)
+        self._server = Server(config, application=f"tidegate {context.connector}")
         self._catalogue = Catalogue(self._server)
         self._names = TopicNames.from_config(config)
         self._partition = {"server": self._names.prefix}
         self._rules = schema_rules(config)
         self._blocks = SourceBlocks(self._names.prefix, config["database.dbname"])
         self._heartbeat = Heartbeat(self._names, config["heartbeat.interval.ms"])
-        self._slot = Slot(self._catalogue, config)
+        self._slot = Slot(self._catalogue, config, self._server.application)
         self._wait: float = config["poll.interval.ms"] / 1000
         self._lag_due = 0.0
         self._idle_end = 0
