@@ -52,7 +52,6 @@ _AFTER_OID = 4
 
 Kinds = npt.NDArray[np.uint8]
 Numbers = npt.NDArray[np.int64]
-_NO_ROWS = np.zeros(0, np.int64)
 KeysRead = Callable[[TableSchema, Sequence[ReadUpTo], Sequence[KeyText]], Numbers]
 """For keys of a table, the boundary of the snapshot in which each was read."""
 
@@ -193,7 +192,7 @@ class ChangeDecoder:
         kinds = frames.kinds
         context = self._transactions(frames, kinds)
         groups = self._groups(frames, kinds)
-        counts = self._count(context, kinds, groups) if self._rules.transactions else []
+        counts = self._count(frames, context, kinds, groups) if self._rules.transactions else []
         batches: list[Batch] = []
         halted: list[tuple[str, bytes, str]] = []
         for group in groups:
@@ -235,7 +234,7 @@ class ChangeDecoder:
         is_event: Mask = _OPERATIONS[kinds] != 0
         return is_event
 
-    def _count(self, context: _Context, kinds: Kinds, groups: Sequence[_Group]) -> list[EventCounts]:
+    def _count(self, frames: Frames, context: _Context, kinds: Kinds, groups: Sequence[_Group]) -> list[EventCounts]:
         """Numbers the captured events within their transactions; gives how many each transaction has had.
 
         The first of them is the transaction that was open before the frames.
@@ -244,21 +243,24 @@ class ChangeDecoder:
         counts = [EventCounts() for _ in range(transactions)]
         if self._open is not None:
             counts[0] = self._open.captured
-        before = np.zeros(transactions, np.int64)
-        before[0] = counts[0].total
-        by_table: dict[str, list[Positions]] = {}
+        events = np.zeros(len(kinds), np.int64)
+        by_table: dict[str, Numbers] = {}
         for group in groups:
-            by_table.setdefault(group.schema.relation.table.name, []).append(self._told(kinds, group.rows))
-        every = np.sort(np.concatenate([rows for parts in by_table.values() for rows in parts] or [_NO_ROWS]))
-        context.order[every] = _ranks(context.which[every], before)
-        for name, parts in by_table.items():
-            rows = np.sort(np.concatenate(parts))
-            before = np.zeros(transactions, np.int64)
-            before[0] = counts[0].tables.get(name, 0)
-            context.table_order[rows] = _ranks(context.which[rows], before)
-            for which, count in zip(*np.unique(context.which[rows], return_counts=True), strict=True):
-                counts[which].total += int(count)
-                counts[which].tables[name] = counts[which].tables.get(name, 0) + int(count)
+            rows = self._told(kinds, group.rows)
+            made = np.ones(len(rows), np.int64)
+            if len(rows) and (kinds[rows] == message.UPDATE).any():
+                # An update that moves a row to another key is two events.
+                made += _Tuples.of(frames, kinds, group.schema, rows).key_moved(group.schema)
+            events[rows] += made
+            by_table.setdefault(group.schema.relation.table.name, np.zeros(len(kinds), np.int64))[rows] += made
+        context.order[:] = _order(events, context.which, counts[0].total)
+        for name, some in by_table.items():
+            rows = np.flatnonzero(some)
+            context.table_order[rows] = _order(some, context.which, counts[0].tables.get(name, 0))[rows]
+            added = np.bincount(context.which, some, transactions).astype(np.int64)
+            for which in np.flatnonzero(added):
+                counts[which].total += int(added[which])
+                counts[which].tables[name] = counts[which].tables.get(name, 0) + int(added[which])
         return counts
 
     def _told(self, kinds: Kinds, rows: Positions) -> Positions:
@@ -275,7 +277,7 @@ class ChangeDecoder:
             rows = np.flatnonzero(context.which == which)
             if not count.total or not len(rows):
                 continue
-            events = rows[context.order[rows] == 1]
+            events = rows[(context.table_order[rows] > 0) & (context.order[rows] == 1)]
             first = int(rows[0])
             name, millis = _transaction_id(context, first), int(context.micros[first]) // 1000
             again = (
@@ -639,16 +641,20 @@ class _Tuples:
         return b"\t".join(values)
 
 
-def _ranks(which: Numbers, before: Numbers) -> Numbers:
-    """The number of each row within its group, from 1 and on from how many there were before.
+def _order(events: Numbers, which: Numbers, before: int) -> Numbers:
+    """The number within its transaction, from 1, of the first event of each frame.
 
     Args:
-        which: group of each row, ascending.
-        before: by group.
+        events: how many events each frame makes.
+        which: number of its transaction, ascending from 0.
+        before: how many events transaction 0 has had before.
     """
-    first = np.searchsorted(which, which)
-    ranks: Numbers = np.arange(len(which)) - first + 1 + before[which]
-    return ranks
+    earlier = np.cumsum(events) - events
+    first = np.searchsorted(which, np.arange(which[-1] + 1))
+    base = earlier[first]
+    base[0] -= before
+    order: Numbers = earlier - base[which] + 1
+    return order
 
 
 def _transaction_id(context: _Context, row: int) -> str:
