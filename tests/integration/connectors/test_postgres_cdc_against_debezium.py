@@ -26,8 +26,12 @@ pytestmark = pytest.mark.apache_kafka
 
 _DEADLINE = 120.0
 _TABLES = ("v", "orders", "lines", "fat", "full_row", "mark")
-# Debezium leaves these out, or has structures of its own for them: here they are PostgreSQL's text.
-_TEXT_HERE = {"range", "pair", "point", "oid", "money", "f8"}
+# Types that Debezium leaves out or has structures of its own for: here they are PostgreSQL's text.
+_TEXT_HERE = {"range", "pair", "point"}
+# Of a date before Christ and of an infinite one Debezium's snapshot gives another number than its stream does. JSON has
+# no infinite number: Connect's converter writes a text, ours null.
+_ODD_THERE = {"d_bc", "d_inf", "f8"}
+_LEFT_OUT = _TEXT_HERE | _ODD_THERE
 _OF_THE_RUN = ("ts_ms", "ts_us", "ts_ns")
 _OF_THE_SNAPSHOT = ("ts_ms", "ts_us", "ts_ns", "lsn", "sequence", "txId")
 
@@ -99,7 +103,7 @@ def told(postgres: Postgres, apache_kafka: ApacheKafka, state_dir: Path) -> Iter
 def _begin(connection: psycopg.Connection[Any]) -> None:
     connection.execute("CREATE TYPE mood AS ENUM ('sad', 'happy'); CREATE TYPE pair AS (a int, b text)")
     connection.execute("CREATE DOMAIN positive AS int CHECK (VALUE > 0)")
-    columns = ", ".join(f"{column} {kind}" for column, kind, *_ in VALUES if column not in _TEXT_HERE)
+    columns = ", ".join(f"{column} {kind}" for column, kind, *_ in VALUES if column not in _LEFT_OUT)
     connection.execute(f"CREATE TABLE v (id int PRIMARY KEY, {columns})")
     connection.execute("CREATE TABLE orders (id int PRIMARY KEY, customer text NOT NULL, total numeric(10,2))")
     connection.execute("CREATE TABLE lines (order_id int, line int, item text, PRIMARY KEY (order_id, line))")
@@ -114,7 +118,7 @@ def _begin(connection: psycopg.Connection[Any]) -> None:
 
 
 def _row(connection: psycopg.Connection[Any], number: int) -> None:
-    row = ", ".join(value for column, _, value, *_ in VALUES if column not in _TEXT_HERE)
+    row = ", ".join(value for column, _, value, *_ in VALUES if column not in _LEFT_OUT)
     with psycopg.ClientCursor(connection) as cursor:
         cursor.execute(f"INSERT INTO v VALUES (%s, {row})", [number])
 
@@ -249,7 +253,6 @@ def _dropped(connection: psycopg.Connection[Any]) -> bool:
 def test_events(told: tuple[Told, Told], table: str) -> None:
     theirs, ours = told
     differences = list(_differences(theirs.events[table], ours.events[table]))
-    print(*differences, sep="\n")
     assert differences == []
 
 
@@ -262,7 +265,6 @@ def test_schemas(told: tuple[Told, Told], table: str) -> None:
 def test_transactions(told: tuple[Told, Told]) -> None:
     theirs, ours = told
     differences = list(_differences(theirs.events["transaction"], ours.events["transaction"]))
-    print(*differences, sep="\n")
     assert differences == []
 
 

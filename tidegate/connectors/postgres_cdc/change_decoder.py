@@ -166,6 +166,8 @@ class ChangeDecoder:
         self._open: _Transaction | None = None
         # The transaction that was passed in part comes again, whole.
         self._resumed = (position.open_commit, position.events)
+        # Where the last transaction ended; 0 before the first one, for where a snapshot was taken is no such place.
+        self._committed = position.lsn_commit if position.lsn else 0
 
     @property
     def position(self) -> Position:
@@ -218,7 +220,7 @@ class ChangeDecoder:
         tx_id = np.concatenate([[opened.tx_id], frames.ints(begins, 16)])
         first = np.concatenate([[opened.first], frames.lsn(begins)])
         # Each transaction's predecessor ended where the last commit before its beginning did.
-        ends = np.concatenate([[self._position.lsn_commit], frames.longs(commits, 9)])
+        ends = np.concatenate([[self._committed], frames.longs(commits, 9)])
         last = ends[np.searchsorted(commits, np.concatenate([[-1], begins]))]
         events = self._is_event(kinds)
         so_far: Numbers = np.cumsum(events) - events
@@ -307,7 +309,8 @@ class ChangeDecoder:
                 ts_usec=int(context.micros[last]),
             )
         if len(commits):
-            position = replace(position, lsn_commit=int(frames.longs(commits[-1:], 9)[0]), open_commit=0, events=0)
+            self._committed = int(frames.longs(commits[-1:], 9)[0])
+            position = replace(position, lsn_commit=self._committed, open_commit=0, events=0)
         self._open = self._opened(begins, kinds, context, counts) if is_open else None
         if self._open is not None:
             passed = self._open.passed

@@ -180,7 +180,8 @@ def zoned_time(value: str) -> str:
     micros = (_clock(found) - _offset(found[8]) * 1_000_000) % DAY_MICROS
     seconds, fraction = divmod(micros, 1_000_000)
     text = f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
-    return f"{text}.{fraction:06d}Z" if fraction else f"{text}Z"
+    digits = f".{fraction:06d}".rstrip("0") if fraction else ""
+    return f"{text}{digits}Z"
 
 
 def suffixed(suffix: str, *, separator: str | None = None) -> Reader:
