@@ -22,6 +22,7 @@ from tidegate.errors import TidegateError
 CASES = (
     "json-source",
     "pg-source",
+    "pg-cdc",
     "parquet-sink",
     "json-parquet-sink",
     "iceberg-sink",

@@ -61,6 +61,7 @@ class Verdict:
 GOALS = (
     Goal("source ≥ 5× Connect per CPU-second", "json-source", "connect", CPU_RATE, least=5),
     Goal("source ≥ 5× Connect per CPU-second", "pg-source", "debezium", CPU_RATE, least=5),
+    Goal("change data capture ≥ 4× Debezium per CPU-second", "pg-cdc", "debezium", CPU_RATE, least=4),
     Goal("Parquet sink ≥ 3× FileStreamSink per CPU-second", "parquet-sink", "connect", CPU_RATE, least=3),
     Goal("Parquet sink ≥ 6× the Iceberg sink per CPU-second", "parquet-sink", "iceberg", CPU_RATE, least=6),
     Goal(

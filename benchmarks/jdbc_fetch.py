@@ -52,6 +52,9 @@ class _Context:
     def offset(self, partition: Mapping[str, Any]) -> Mapping[str, Any] | None:
         return None
 
+    def lag(self, *, nbytes: int | None = None, seconds: float | None = None) -> None:
+        return None
+
     def halt(self, topic: str, raw: bytes, message: str, exception: str = "DataException") -> None:
         raise AssertionError(message)
 

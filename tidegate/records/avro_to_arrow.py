@@ -6,9 +6,18 @@ import json
 
 import pyarrow as pa
 
-from tidegate.records.avro_metadata import DURATION_UNIT, FIXED, LOGICAL, MAP_ENTRY, MAP_ENTRY_VALUE, SYMBOLS, UNION
+from tidegate.records.avro_metadata import (
+    CONNECT_NAME,
+    DURATION_UNIT,
+    FIXED,
+    LOGICAL,
+    MAP_ENTRY,
+    MAP_ENTRY_VALUE,
+    SYMBOLS,
+    UNION,
+)
 from tidegate.records.avro_schema import AvroType
-from tidegate.records.envelope import SCHEMA_NAME
+from tidegate.records.envelope import SCHEMA_NAME, SEMANTIC_TYPE
 
 _PRIMITIVES = {
     "null": pa.null(),
@@ -117,4 +126,6 @@ def _metadata(schema: AvroType) -> dict[bytes, bytes] | None:
         metadata[LOGICAL] = b"uuid"
     elif schema.kind == "fixed" and schema.logical == "decimal":
         metadata[FIXED] = str(schema.size).encode()
+    if schema.kind != "record" and isinstance(schema.properties.get(CONNECT_NAME), str):
+        metadata[SEMANTIC_TYPE] = schema.properties[CONNECT_NAME].encode()
     return metadata or None

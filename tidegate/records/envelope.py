@@ -17,6 +17,8 @@ SCHEMA_ID = b"tidegate.schema.id"
 """Field metadata: the registry id the column was decoded with, as decimal text."""
 SCHEMA_VERSION = b"tidegate.schema.version"
 """Field metadata: the version of the record type that a connector or a transform gave it, as decimal text."""
+SEMANTIC_TYPE = b"tidegate.semantic.type"
+"""Field metadata: what a plain value means, as the name Kafka Connect's schemas give it: ``io.debezium.data.Json``."""
 SCHEMALESS = b"tidegate.schemaless"
 """Field metadata, ``true``: the values came without a schema and the column's type was inferred from them."""
 
@@ -136,12 +138,13 @@ class SourceBatch:
     Args:
         batch: the records.
         partition: which part of the source system this is a stream of (JSON object), e.g. ``{"table": "flights"}``.
-        offset: the position to resume from once this batch is committed (JSON object).
+        offset: the position to resume from once this batch is committed (JSON object); None where there is none
+            between this batch and the next one of the same poll, so that either both are committed or neither is.
     """
 
     batch: Batch
     partition: Mapping[str, Any]
-    offset: Mapping[str, Any]
+    offset: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,15 @@ class SourceContext(Protocol):
         """The last committed offset of a source partition, as the task gave it; None at the first start."""
         ...
 
+    def lag(self, *, nbytes: int | None = None, seconds: float | None = None) -> None:
+        """Tells how far the task is behind its source system, for the worker's metrics; what is None stays as it was.
+
+        Args:
+            nbytes: what the source system holds that has not been read and committed.
+            seconds: age of the last change that was read; 0 when there are no others.
+        """
+        ...
+
     def halt(self, topic: str, raw: bytes, message: str, exception: str = "DataException") -> None:
         """Halts one piece of input that can not be made into a record, during ``poll``.
 
@@ -88,6 +97,8 @@ class SourceConnector(ABC):
     config_def: ClassVar[ConfigDef]
     """The connector's own keys; the framework adds those every connector has."""
     task_class: ClassVar[type[SourceTask]]
+    preview_class: ClassVar[type[SourceTask] | None] = None
+    """A task that shows first records and changes nothing at the source, where ``task_class`` would."""
 
     def validate(self, config: Config) -> Sequence[ConfigProblem]:
         """Checks what single keys can not tell: combinations, reachability. May do IO with short deadlines."""

@@ -19,6 +19,13 @@ _COUNTERS = (
 )
 
 
+_LAGS = (
+    ("lag_records", "Records a sink task is behind"),
+    ("lag_bytes", "Bytes of its source system's log that a source task is behind"),
+    ("lag_seconds", "Age of the last change that a source task has read; 0 when there are no others"),
+)
+
+
 class WorkerMetrics(Collector):
     """Counters and gauges of the tasks held here; counters begin anew with a task's process.
 
@@ -45,15 +52,16 @@ class WorkerMetrics(Collector):
                 counter.add_metric((holder.keys.connector, str(holder.keys.task)), getattr(holder.stats, name))
             yield counter
         memory = GaugeMetricFamily("tidegate_task_memory_bytes", "Memory of a task's own.", labels=_LABELS)
-        lag = GaugeMetricFamily("tidegate_task_lag_records", "Records a sink task is behind.", labels=_LABELS)
+        lags = [(name, GaugeMetricFamily(f"tidegate_task_{name}", f"{doc}.", labels=_LABELS)) for name, doc in _LAGS]
         state = GaugeMetricFamily("tidegate_task_state", "1 for the task's state.", labels=(*_LABELS, "state"))
         for holder in holders:
             labels = (holder.keys.connector, str(holder.keys.task))
             memory.add_metric(labels, holder.memory)
-            if holder.stats.lag_records >= 0:
-                lag.add_metric(labels, holder.stats.lag_records)
+            for name, lag in lags:
+                if (value := getattr(holder.stats, name)) >= 0:
+                    lag.add_metric(labels, value)
             state.add_metric((*labels, holder.state), 1)
-        yield from (memory, lag, state)
+        yield from (memory, *(lag for _, lag in lags), state)
         limit = GaugeMetricFamily("tidegate_task_memory_limit_bytes", "Memory at which a task's process is ended.")
         limit.add_metric((), self._agent.task_memory_limit)
         yield limit

@@ -112,7 +112,7 @@ def preview(facts: WorkerFacts, config: Mapping[str, str], limit: int) -> list[s
     if not tasks:
         return []
     chain = transform_chain(parsed)
-    task = connector.task_class()
+    task = (connector.preview_class or connector.task_class)()
     stopping = threading.Event()
     task.start(parse(plugin, {**parsed.originals, **tasks[0]}), _PreviewContext(config.get("name", ""), stopping))
     try:
@@ -130,6 +130,9 @@ class _PreviewContext:
         self.stopping = stopping
 
     def offset(self, partition: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        return None
+
+    def lag(self, *, nbytes: int | None = None, seconds: float | None = None) -> None:
         return None
 
     def halt(self, topic: str, raw: bytes, message: str, exception: str = "DataException") -> None:

@@ -16,16 +16,24 @@ from tidegate.sdk.source import SourceConnector, SourceTask
 class MemorySourceContext:
     """A source context over a dict of committed offsets."""
 
-    def __init__(self, offsets: Mapping[bytes, Mapping[str, Any]], *, tolerant: bool, task: int = 0) -> None:
-        self.connector = "test"
+    def __init__(
+        self, offsets: Mapping[bytes, Mapping[str, Any]], *, tolerant: bool, task: int = 0, name: str = "test"
+    ) -> None:
+        self.connector = name
         self.task = task
         self.stopping = threading.Event()
         self.halted: list[tuple[str, bytes, str]] = []
+        self.lag_bytes: int | None = None
+        self.lag_seconds: float | None = None
         self._offsets = offsets
         self._tolerant = tolerant
 
     def offset(self, partition: Mapping[str, Any]) -> Mapping[str, Any] | None:
         return self._offsets.get(partition_key(partition))
+
+    def lag(self, *, nbytes: int | None = None, seconds: float | None = None) -> None:
+        self.lag_bytes = self.lag_bytes if nbytes is None else nbytes
+        self.lag_seconds = self.lag_seconds if seconds is None else seconds
 
     def halt(self, topic: str, raw: bytes, message: str, exception: str = "DataException") -> None:
         if not self._tolerant:
@@ -45,9 +53,13 @@ class SourceHarness:
         connector: the connector.
         config: its configuration.
         tolerant: whether halted input goes to :attr:`halted` rather than failing the poll.
+        name: the connector's.
     """
 
-    def __init__(self, connector: SourceConnector, config: Mapping[str, str], *, tolerant: bool = False) -> None:
+    def __init__(
+        self, connector: SourceConnector, config: Mapping[str, str], *, tolerant: bool = False, name: str = "test"
+    ) -> None:
+        self.name = name
         self.connector = connector
         self.config = dict(config)
         self.tolerant = tolerant
@@ -60,9 +72,15 @@ class SourceHarness:
     def start(self) -> None:
         """Starts the task from the committed offsets."""
         parsed = self.connector.config_def.parse(self.config)
-        self._context = MemorySourceContext(dict(self.offsets), tolerant=self.tolerant)
+        self._context = MemorySourceContext(dict(self.offsets), tolerant=self.tolerant, name=self.name)
         self._task = self.connector.task_class()
         self._task.start(parsed, self._context)
+
+    @property
+    def lag(self) -> tuple[int | None, float | None]:
+        """How far the task says that it is behind: bytes, seconds."""
+        assert self._context is not None
+        return self._context.lag_bytes, self._context.lag_seconds
 
     def crash(self) -> None:
         """Drops the task without a word to it; its connections are closed for the test's sake."""
@@ -74,10 +92,16 @@ class SourceHarness:
         """One poll; commits what came unless told otherwise. Returns the number of records."""
         assert self._task is not None and self._context is not None
         batches = self._task.poll()
+        last: dict[bytes, SourceBatch] = {}
         if commit:
             for batch in batches:
                 self.committed.append(batch)
-                self.offsets[partition_key(batch.partition)] = orjson.loads(orjson.dumps(dict(batch.offset)))
+                if batch.offset is not None:
+                    self.offsets[partition_key(batch.partition)] = orjson.loads(orjson.dumps(dict(batch.offset)))
+                    last[partition_key(batch.partition)] = batch
+            for batch in last.values():
+                assert batch.offset is not None
+                self._task.committed(batch.partition, batch.offset)
             self.halted += self._context.halted
         self._context.halted.clear()
         return sum(len(batch.batch) for batch in batches)

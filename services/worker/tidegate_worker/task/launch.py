@@ -116,6 +116,8 @@ class Stats:
         bytes: produced or consumed.
         commits: transactions.
         lag_records: records behind the end of the partitions; -1 when not known.
+        lag_bytes: bytes that a source task is behind; -1 when not known.
+        lag_seconds: age of the last change that a source task has read; -1 when not known.
     """
 
     records_in: int = 0
@@ -124,6 +126,8 @@ class Stats:
     bytes: int = 0
     commits: int = 0
     lag_records: int = -1
+    lag_bytes: int = -1
+    lag_seconds: float = -1.0
 
 
 ToTask = Run | SetPaused | Stop

@@ -96,16 +96,18 @@ class SourceEncoder:
         for polled in polls:
             encoded: list[EncodedBatch] = []
             halted = list(polled.halted)
+            whole, at_whole = 0, (0, len(halted))
             for done, each in enumerate(polled.batches):
-                before = len(encoded), len(halted)
                 try:
                     self._take(each.batch, encoded, halted)
                 except TidegateError:
                     # What comes before it may be written; not so with halted input, whose place is not known.
-                    if done and not polled.halted:
-                        first = polled.batches[:done]
-                        yield _poll(Mark.RECORDS, encoded[: before[0]], halted[: before[1]], first)
+                    if whole and not polled.halted:
+                        first = polled.batches[:whole]
+                        yield _poll(Mark.RECORDS, encoded[: at_whole[0]], halted[: at_whole[1]], first)
                     raise
+                if each.offset is not None:
+                    whole, at_whole = done + 1, (len(encoded), len(halted))
             yield _poll(polled.mark, encoded, halted, polled.batches)
 
     def _take(self, batch: Batch, encoded: list[EncodedBatch], halted: list[HaltedRecord]) -> None:
@@ -147,4 +149,5 @@ def _poll(
 
 
 def _last_offsets(batches: Sequence[SourceBatch]) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
-    return list({partition_key(each.partition): (each.partition, each.offset) for each in batches}.values())
+    last = {partition_key(each.partition): (each.partition, each.offset) for each in batches if each.offset is not None}
+    return list(last.values())

@@ -78,6 +78,7 @@ class SourceLoop:
         self._patience = patience
         self._policy = HaltPolicy(config, connector, number)
         self._known_topics: set[str] = set()
+        self._context: SourceTaskContext | None = None
         self._records_in = self._records_out = self._halted = self._bytes = self._commits = 0
 
     def run(self) -> None:
@@ -91,6 +92,7 @@ class SourceLoop:
         self._policy.prepare(self._topics)
         committed = self._offsets.read(control.beat)
         context = SourceTaskContext(self._connector, self._number, control.stopping, committed, self._policy)
+        self._context = context
         polls = SourcePolls(self._task, self._config, context, control, lambda: control.send(Entered("RUNNING")))
         polled, encoded = self._stages(polls)
         try:
@@ -189,4 +191,13 @@ class SourceLoop:
             self._known_topics.add(topic)
 
     def _stats(self) -> Stats:
-        return Stats(self._records_in, self._records_out, self._halted, self._bytes, self._commits)
+        context = self._context
+        return Stats(
+            self._records_in,
+            self._records_out,
+            self._halted,
+            self._bytes,
+            self._commits,
+            lag_bytes=-1 if context is None else context.lag_bytes,
+            lag_seconds=-1.0 if context is None else context.lag_seconds,
+        )

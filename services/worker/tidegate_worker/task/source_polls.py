@@ -65,12 +65,21 @@ class SourceTaskContext:
         self.task = task
         self.stopping = stopping
         self.halted: list[HaltedRecord] = []
+        self.lag_bytes = -1
+        self.lag_seconds = -1.0
         self._offsets = offsets
         self._policy = policy
 
     def offset(self, partition: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """The last committed offset of a source partition."""
         return self._offsets.get(partition_key(partition))
+
+    def lag(self, *, nbytes: int | None = None, seconds: float | None = None) -> None:
+        """Tells how far the task is behind."""
+        if nbytes is not None:
+            self.lag_bytes = nbytes
+        if seconds is not None:
+            self.lag_seconds = seconds
 
     def halt(self, topic: str, raw: bytes, message: str, exception: str = "DataException") -> None:
         """Halts one piece of input."""

@@ -1,0 +1,132 @@
+"""PostgreSQL's changes to Kafka: one table's rows in a snapshot, as single-row transactions, and as one transaction."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import psycopg
+from psycopg import sql
+
+from benchmarks.cases.json_source import CONNECT_PRODUCER
+from benchmarks.data.database import drop_slot, load
+from benchmarks.data.topics import Topics
+from benchmarks.profile import profile_task
+from benchmarks.result import Comparison
+from benchmarks.settings import Settings
+from benchmarks.stage import Stage
+from benchmarks.systems.connectors import Config
+from benchmarks.systems.kafka_connect import KafkaConnect
+from benchmarks.systems.system import System
+from benchmarks.systems.tidegate import Tidegate
+from benchmarks.transfer import Side, Transfer, compare, move
+
+NAME = "pg-cdc"
+ROWS = 200_000
+DATA = ("snapshot", "single-row", "one-transaction")
+_TABLE = "lineitem"
+_NOTES = {
+    "snapshot": "a snapshot of {rows:,} rows",
+    "single-row": "{rows:,} transactions of one row each",
+    "one-transaction": "one transaction of {rows:,} rows",
+}
+
+
+def run(settings: Settings) -> list[Comparison]:
+    """A comparison for each way the changes come about."""
+    return [_run(settings, way, settings.rows or ROWS) for way in settings.data or DATA]
+
+
+def _run(settings: Settings, way: str, rows: int) -> Comparison:
+    with ExitStack() as exits:
+        stage = exits.enter_context(Stage(["postgres"]))
+        load(stage.database_url, _TABLE, rows)
+        sides = []
+        if settings.wants("tidegate"):
+            tidegate = exits.enter_context(Tidegate(stage))
+            sides.append(_side(tidegate, stage, way, rows, "Avro with registry, exactly once", _OURS))
+        if settings.wants("debezium"):
+            connect = KafkaConnect(stage, name="debezium", plugins=["debezium-postgres"])
+            note = "JsonConverter without schemas, exactly once"
+            sides.append(_side(exits.enter_context(connect), stage, way, rows, note, _THEIRS))
+        title = f"lineitem of PostgreSQL to Kafka: {_NOTES[way].format(rows=rows)}"
+        comparison = compare(NAME, title, sides, settings.repeats, stage.groups())
+        if settings.profile and settings.wants("tidegate"):
+            with profile_task(tidegate, comparison.facts):
+                move(sides[0], settings.repeats + 1, stage.groups())
+        return comparison
+
+
+_OURS: Config = {"connector.class": "postgres-cdc", "key.converter": "avro", "value.converter": "avro"}
+_THEIRS: Config = {
+    "connector.class": "io.debezium.connector.postgresql.PostgresConnector",
+    "exactly.once.support": "required",
+    "transaction.boundary": "interval",
+    "transaction.boundary.interval.ms": 500,
+    "plugin.name": "pgoutput",
+    "snapshot.fetch.size": 10_240,
+    "max.batch.size": 8_192,
+    "max.queue.size": 32_768,
+    "poll.interval.ms": 50,
+    "key.converter": "org.apache.kafka.connect.json.JsonConverter",
+    "key.converter.schemas.enable": "false",
+    "value.converter": "org.apache.kafka.connect.json.JsonConverter",
+    "value.converter.schemas.enable": "false",
+    **CONNECT_PRODUCER,
+}
+
+
+def _side(system: System, stage: Stage, way: str, rows: int, note: str, own: Config) -> Side:
+    topics = Topics(stage.bootstrap_servers)
+    postgres = stage.stack.postgres
+
+    def prepare(number: int) -> Transfer:
+        name = f"{system.name}-{way}-{number}"
+        slot = name.replace("-", "_")
+        table = _TABLE if way == "snapshot" else f"changed_{slot}"
+        topic = f"{name}.public.{table}"
+        topics.make(topic)
+        if way != "snapshot":
+            _change(stage.database_url, table, slot, rows, single=way == "single-row")
+        config: Config = {
+            **own,
+            "tasks.max": 1,
+            "database.hostname": postgres.host,
+            "database.port": postgres.port("postgres"),
+            "database.user": postgres.user,
+            "database.password": postgres.password,
+            "database.dbname": stage.database_url.rpartition("/")[2],
+            "slot.name": slot,
+            "publication.name": slot,
+            "publication.autocreate.mode": "filtered",
+            "snapshot.mode": "initial_only" if way == "snapshot" else "no_data",
+            "table.include.list": f"public.{table}",
+            "topic.prefix": name,
+        }
+
+        def clean() -> None:
+            topics.remove(topic)
+            drop_slot(stage.database_url, slot)
+
+        return Transfer({name: config}, rows, lambda: topics.visible(topic), lambda: topics.count(topic), clean)
+
+    return Side(system, note, prepare)
+
+
+def _change(database_url: str, table: str, slot: str, rows: int, *, single: bool) -> None:
+    """Makes a slot, and then the changes that it has to tell."""
+    names = {"table": sql.Identifier(table), "source": sql.Identifier(_TABLE), "slot": sql.Literal(slot)}
+    with psycopg.connect(database_url, autocommit=True, connect_timeout=10) as connection:
+        for text in (
+            "CREATE TABLE {table} (LIKE {source} INCLUDING ALL)",
+            "CREATE PUBLICATION {publication} FOR TABLE {table}",
+            "SELECT pg_create_logical_replication_slot({slot}, 'pgoutput')",
+        ):
+            connection.execute(sql.SQL(text).format(**names, publication=sql.Identifier(slot)))
+        insert = "INSERT INTO {table} OVERRIDING SYSTEM VALUE SELECT * FROM {source} WHERE "
+        if not single:
+            connection.execute(sql.SQL(insert + "id <= {rows}").format(**names, rows=sql.Literal(rows)))
+            return
+        # COMMIT within a DO block ends a transaction for each row, without a round trip.
+        block = "BEGIN FOR i IN 1..{rows} LOOP " + insert + "id = i; COMMIT; END LOOP; END"
+        body = sql.SQL(block).format(**names, rows=sql.Literal(rows)).as_string(connection)
+        connection.execute(sql.SQL("DO {}").format(sql.Literal(body)))

@@ -1,0 +1,617 @@
+"""PostgreSQL change data capture on real servers: what is told is what happened, once, whatever dies."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.integration.connectors.change_ledger import ChangeLedger
+from tests.integration.connectors.source_harness import MemorySourceContext, SourceHarness
+from tests.support.eventually import eventually
+from tidegate.connectors.postgres_cdc import PostgresCdcConnector
+from tidegate.connectors.postgres_cdc.preview import PostgresPreviewTask
+from tidegate.devstack import Postgres
+from tidegate.errors import FatalError, RetriableError, TidegateError
+
+_DEBIAN = Path("/usr/lib/postgresql/15/bin")
+_DEADLINE = 60.0
+_QUIET_POLLS = 3
+
+
+@pytest.fixture(scope="module", params=["18", "15"])
+def server(request: pytest.FixtureRequest, state_dir: Path) -> Iterator[Postgres]:
+    """PostgreSQL of the wheel and of Debian."""
+    if request.param == "15" and not (_DEBIAN / "postgres").exists():
+        pytest.skip("Debian's PostgreSQL 15 is not installed")
+    settings = {"max_wal_senders": "20", "max_replication_slots": "20", "wal_sender_timeout": "10s"}
+    programs = _DEBIAN if request.param == "15" else None
+    with Postgres(state_dir, name=f"cdc-{request.param}", settings=settings, programs=programs) as component:
+        yield component
+
+
+class Capture:
+    """A database and a connector that captures it into a ledger."""
+
+    def __init__(self, server: Postgres, database: str) -> None:
+        self.server = server
+        self.database = database
+        self.sql = psycopg.connect(server.url(database), autocommit=True)
+        self.ledger = ChangeLedger()
+        self.harness = self._harness({})
+        self._taken = 0
+
+    def _harness(self, more: dict[str, str]) -> SourceHarness:
+        config = {
+            "database.hostname": self.server.host,
+            "database.port": str(self.server.port("postgres")),
+            "database.user": "postgres",
+            "database.password": "tidegate",
+            "database.dbname": self.database,
+            "topic.prefix": "p",
+            "slot.name": self.database,
+            "slot.retry.delay.ms": "1000",
+            "poll.interval.ms": "100",
+            **more,
+        }
+        return SourceHarness(PostgresCdcConnector(), config)
+
+    def configure(self, **more: str) -> Capture:
+        """Other keys, dots written as underscores."""
+        self.harness.config |= {name.replace("__", "-").replace("_", "."): value for name, value in more.items()}
+        return self
+
+    def start(self) -> Capture:
+        """Starts the task."""
+        self.harness.start()
+        return self
+
+    def poll(self, *, commit: bool = True) -> int:
+        """One poll; what is committed goes to the ledger."""
+        found = self.harness.poll(commit=commit)
+        fresh = self.harness.committed[self._taken :]
+        self._taken = len(self.harness.committed)
+        self.ledger.take(one.batch for one in fresh if one.batch.topic.startswith("p.public."))
+        return found
+
+    def until(self, done: Callable[[], Any]) -> None:
+        """Polls until something holds."""
+        end = time.monotonic() + _DEADLINE
+        while not done():
+            assert time.monotonic() < end, f"never happened; told were {self.ledger.events[-20:]}"
+            self.poll()
+
+    def catch_up(self) -> None:
+        """Polls until a change made now has come, and so all before it."""
+        mark = uuid.uuid4().hex
+        self.sql.execute("INSERT INTO mark VALUES (%s)", [mark])
+        self.until(lambda: (mark,) in self.ledger.rows("p.public.mark"))
+
+    def crash(self) -> None:
+        """The task is gone, and whatever it had not committed."""
+        self.harness.crash()
+
+    def table(self, name: str, key: int = 1) -> dict[tuple[Any, ...], dict[str, Any]]:
+        """The table's rows by their first columns."""
+        cursor = self.sql.execute(f"SELECT * FROM {name}")
+        names = [column.name for column in cursor.description or ()]
+        return {row[:key]: dict(zip(names, row, strict=True)) for row in cursor.fetchall()}
+
+    def confirmed(self) -> int:
+        """What the server may forget."""
+        row = self.sql.execute(
+            "SELECT confirmed_flush_lsn - '0/0'::pg_lsn FROM pg_replication_slots WHERE slot_name = %s", [self.database]
+        ).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def close(self) -> None:
+        """Leaves nothing behind."""
+        self.crash()
+        self.sql.close()
+        with psycopg.connect(self.server.url(), autocommit=True) as connection:
+            drop = "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = %s"
+
+            def dropped() -> bool:
+                with contextlib.suppress(psycopg.errors.ObjectInUse):
+                    connection.execute(drop, [self.database])
+                    return True
+                return False
+
+            eventually(dropped, timeout=_DEADLINE)
+
+
+@pytest.fixture
+def capture(server: Postgres) -> Iterator[Capture]:
+    """A database of its own with a table ``t`` of 100 rows and one for marks."""
+    name = f"cdc_{uuid.uuid4().hex[:12]}"
+    server.create_database(name)
+    made = Capture(server, name)
+    made.sql.execute("CREATE TABLE mark (id text PRIMARY KEY)")
+    made.sql.execute("CREATE TABLE t (id int PRIMARY KEY, v text)")
+    made.sql.execute("INSERT INTO t SELECT i, 'v' || i FROM generate_series(1, 100) i")
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def _churn(capture: Capture, stopping: threading.Event) -> threading.Thread:
+    """Inserts, updates, deletes and moves rows until told to stop."""
+
+    def run() -> None:
+        with psycopg.connect(capture.server.url(capture.database), autocommit=True) as connection:
+            number = 0
+            while not stopping.is_set():
+                number += 1
+                with connection.transaction():
+                    connection.execute("INSERT INTO t VALUES (%s, 'new')", [1000 + number])
+                    connection.execute("UPDATE t SET v = v || '+' WHERE id = %s", [number % 100 + 1])
+                    if number % 3 == 0:
+                        connection.execute("DELETE FROM t WHERE id = %s", [1000 + number - 2])
+                    if number % 5 == 0:
+                        connection.execute("UPDATE t SET id = -id WHERE id = %s", [1000 + number])
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
+
+
+def test_snapshot_then_stream_without_gap_or_overlap(capture: Capture) -> None:
+    stopping = threading.Event()
+    writer = _churn(capture, stopping)
+    try:
+        capture.configure(snapshot_fetch_size="10").start()
+        capture.until(lambda: len(capture.ledger.events) > 400)
+    finally:
+        stopping.set()
+        writer.join()
+    capture.catch_up()
+    assert capture.ledger.rows("p.public.t") == capture.table("t")
+    assert capture.ledger.operations("p.public.t")[:100] == "r" * 100
+
+
+def test_a_snapshot_goes_on_where_it_was_while_the_table_changes(capture: Capture) -> None:
+    capture.configure(snapshot_fetch_size="10").start()
+    for _ in range(4):
+        capture.poll()
+    capture.poll(commit=False)
+    capture.crash()
+    assert 0 < len(capture.ledger.rows("p.public.t")) < 100
+    stopping = threading.Event()
+    writer = _churn(capture, stopping)
+    try:
+        for _ in range(3):
+            capture.start()
+            for _ in range(2):
+                capture.poll()
+            capture.poll(commit=False)
+            capture.crash()
+        capture.start()
+        capture.until(lambda: len(capture.ledger.events) > 300)
+    finally:
+        stopping.set()
+        writer.join()
+    capture.catch_up()
+    assert capture.ledger.rows("p.public.t") == capture.table("t")
+    assert capture.ledger.operations("p.public.t").count("r") >= 60
+
+
+def test_a_transaction_goes_on_where_it_was(capture: Capture) -> None:
+    capture.configure(max_batch_size="200").start()
+    capture.catch_up()
+    with capture.sql.transaction():
+        capture.sql.execute("INSERT INTO t SELECT i, 'big' FROM generate_series(1001, 6000) i")
+        capture.sql.execute("UPDATE t SET v = 'bigger' WHERE id > 1000")
+    capture.until(lambda: len(capture.ledger.rows("p.public.t")) > 1500)
+    capture.poll(commit=False)
+    capture.crash()
+    capture.start()
+    capture.until(lambda: len(capture.ledger.rows("p.public.t")) > 4000)
+    capture.crash()
+    capture.start()
+    capture.catch_up()
+    assert capture.ledger.rows("p.public.t") == capture.table("t")
+    assert capture.ledger.operations("p.public.t").count("u") == 5000
+
+
+def test_a_session_that_is_ended_loses_nothing(capture: Capture) -> None:
+    capture.start().catch_up()
+    for number in range(3):
+        capture.sql.execute("INSERT INTO t VALUES (%s, 'x')", [2000 + number])
+        capture.sql.execute(
+            "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = %s", [capture.database]
+        )
+        with pytest.raises(RetriableError):
+            capture.until(lambda: False)
+        capture.crash()
+        capture.start()
+    capture.catch_up()
+    assert capture.ledger.rows("p.public.t") == capture.table("t")
+
+
+def test_a_slot_that_another_connector_uses_is_left_alone(capture: Capture) -> None:
+    capture.configure(slot_max_retries="1", slot_retry_delay_ms="4000").start().catch_up()
+    other = SourceHarness(PostgresCdcConnector(), capture.harness.config, name="another")
+    with pytest.raises(RetriableError, match=r"used by another session\..*set slot\.name"):
+        other.start()
+    other.crash()
+    capture.catch_up()
+
+
+def test_deletes_moved_keys_and_truncates(capture: Capture) -> None:
+    capture.configure(skipped_operations="none").start().catch_up()
+    capture.sql.execute("DELETE FROM t WHERE id = 1")
+    capture.sql.execute("UPDATE t SET id = 500 WHERE id = 2")
+    capture.catch_up()
+    assert capture.ledger.operations("p.public.t", [1]) == "rd-"
+    assert capture.ledger.operations("p.public.t", [2]) == "rd-"
+    assert capture.ledger.operations("p.public.t", [500]) == "c"
+    capture.sql.execute("TRUNCATE t; INSERT INTO t VALUES (1, 'again')")
+    capture.catch_up()
+    assert capture.ledger.rows("p.public.t") == capture.table("t")
+
+
+def test_a_changed_table_has_its_new_schema_from_there_on(capture: Capture) -> None:
+    capture.start().catch_up()
+    capture.sql.execute("INSERT INTO t VALUES (101, 'old')")
+    capture.sql.execute("ALTER TABLE t ADD COLUMN n int NOT NULL DEFAULT 7; INSERT INTO t VALUES (102, 'new', 8)")
+    capture.sql.execute("ALTER TABLE t DROP COLUMN v; INSERT INTO t VALUES (103, 9)")
+    capture.catch_up()
+    rows = capture.ledger.rows("p.public.t")
+    assert [rows[(key,)] for key in (101, 102, 103)] == [
+        {"id": 101, "v": "old"},
+        {"id": 102, "v": "new", "n": 8},
+        {"id": 103, "n": 9},
+    ]
+
+
+def test_a_value_that_is_stored_apart_and_did_not_change(capture: Capture) -> None:
+    capture.sql.execute("CREATE TABLE big (id int PRIMARY KEY, doc text, n int)")
+    capture.sql.execute("ALTER TABLE big ALTER doc SET STORAGE EXTERNAL")
+    capture.start().catch_up()
+    capture.sql.execute("INSERT INTO big VALUES (1, repeat('x', 10000), 1)")
+    capture.sql.execute("UPDATE big SET n = 2")
+    capture.catch_up()
+    assert capture.ledger.rows("p.public.big")[(1,)]["doc"] == "__debezium_unavailable_value"
+    capture.sql.execute("ALTER TABLE big REPLICA IDENTITY FULL")
+    capture.sql.execute("UPDATE big SET n = 3")
+    capture.catch_up()
+    assert capture.ledger.rows("p.public.big") == capture.table("big")
+
+
+def test_before_is_the_whole_row_with_full_identity(capture: Capture) -> None:
+    capture.sql.execute("ALTER TABLE t REPLICA IDENTITY FULL")
+    capture.start().catch_up()
+    capture.sql.execute("UPDATE t SET v = 'changed' WHERE id = 5")
+    capture.sql.execute("DELETE FROM t WHERE id = 5")
+    capture.catch_up()
+    events = [row for row in capture.harness.rows() if row and row.get("before")]
+    assert [(event["op"], event["before"]["v"]) for event in events] == [("u", "v5"), ("d", "changed")]
+
+
+def test_a_lost_slot_is_told_at_once_with_the_remedy(capture: Capture) -> None:
+    capture.start().catch_up()
+    capture.crash()
+    eventually(lambda: _dropped(capture), timeout=_DEADLINE)
+    with pytest.raises(FatalError, match=r"is lost: it does not exist any more\..*snapshot\.mode=initial"):
+        capture.start()
+
+
+def test_an_invalidated_slot_is_told_at_once_with_the_remedy(capture: Capture) -> None:
+    capture.start().catch_up()
+    capture.crash()
+    capture.sql.execute("ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'")
+    capture.sql.execute("SELECT pg_reload_conf()")
+
+    def lost() -> bool:
+        capture.sql.execute("INSERT INTO t SELECT max(id) + 1, repeat('x', 1000000) FROM t")
+        capture.sql.execute("SELECT pg_switch_wal()")
+        capture.sql.execute("CHECKPOINT")
+        row = capture.sql.execute(
+            "SELECT wal_status FROM pg_replication_slots WHERE slot_name = %s", [capture.database]
+        ).fetchone()
+        return row == ("lost",)
+
+    try:
+        eventually(lost, timeout=_DEADLINE)
+        with pytest.raises(FatalError, match=r"is lost: it was invalidated.*max_slot_wal_keep_size"):
+            capture.start()
+    finally:
+        capture.sql.execute("ALTER SYSTEM RESET max_slot_wal_keep_size")
+        capture.sql.execute("SELECT pg_reload_conf()")
+
+
+def test_a_lost_slot_is_made_anew_when_needed(capture: Capture) -> None:
+    capture.configure(snapshot_mode="when_needed").start().catch_up()
+    capture.crash()
+    eventually(lambda: _dropped(capture), timeout=_DEADLINE)
+    capture.sql.execute("INSERT INTO t VALUES (777, 'while there was no slot')")
+    capture.ledger.tables.clear()
+    capture.start().catch_up()
+    assert capture.ledger.rows("p.public.t") == capture.table("t")
+
+
+def _dropped(capture: Capture) -> bool:
+    with contextlib.suppress(psycopg.errors.ObjectInUse):
+        capture.sql.execute("SELECT pg_drop_replication_slot(%s)", [capture.database])
+        return True
+    return False
+
+
+def test_the_slot_moves_while_only_other_tables_change(capture: Capture) -> None:
+    capture.configure(table_include_list="public.t,public.mark", publication_autocreate_mode="filtered")
+    capture.sql.execute("CREATE TABLE other (id int)")
+    capture.start().catch_up()
+    before = capture.confirmed()
+    capture.sql.execute("INSERT INTO other SELECT generate_series(1, 1000)")
+    row = capture.sql.execute("SELECT pg_current_wal_lsn() - '0/0'::pg_lsn").fetchone()
+    assert row is not None
+    wanted = int(row[0])
+    assert before < wanted
+    capture.until(lambda: capture.confirmed() >= wanted)
+
+
+def test_nothing_is_confirmed_before_it_is_in_kafka(capture: Capture) -> None:
+    capture.configure(status_update_interval_ms="100").start().catch_up()
+    capture.sql.execute("INSERT INTO t VALUES (900, 'not committed')")
+    row = capture.sql.execute("SELECT pg_current_wal_lsn() - '0/0'::pg_lsn").fetchone()
+    assert row is not None
+    end = time.monotonic() + _DEADLINE
+    while not capture.poll(commit=False):
+        assert time.monotonic() < end
+    for _ in range(20):
+        capture.poll(commit=False)
+    assert capture.confirmed() < int(row[0])
+
+
+@pytest.mark.parametrize("mode", ["never", "no_data"])
+def test_without_a_snapshot_only_changes_are_told(capture: Capture, mode: str) -> None:
+    capture.configure(snapshot_mode=mode).start()
+    capture.sql.execute("INSERT INTO t VALUES (101, 'new')")
+    capture.catch_up()
+    assert capture.ledger.operations("p.public.t") == "c"
+
+
+def test_a_snapshot_at_every_start(capture: Capture) -> None:
+    capture.configure(snapshot_mode="always").start().catch_up()
+    capture.crash()
+    capture.sql.execute("UPDATE t SET v = 'between' WHERE id = 1")
+    capture.ledger.tables.clear()
+    capture.start().catch_up()
+    assert capture.ledger.rows("p.public.t") == capture.table("t")
+    assert capture.ledger.operations("p.public.t", [1]) == "rr"
+
+
+def test_only_a_snapshot(capture: Capture) -> None:
+    capture.configure(snapshot_mode="initial_only").start()
+    capture.until(lambda: len(capture.ledger.rows("p.public.t")) == 100)
+    capture.sql.execute("INSERT INTO t VALUES (101, 'new')")
+    for _ in range(_QUIET_POLLS):
+        assert capture.poll() == 0
+
+
+def test_partitions_are_told_as_their_table(capture: Capture) -> None:
+    capture.sql.execute("CREATE TABLE m (id int PRIMARY KEY, v text) PARTITION BY RANGE (id)")
+    capture.sql.execute("CREATE TABLE m1 PARTITION OF m FOR VALUES FROM (0) TO (10)")
+    capture.sql.execute("CREATE TABLE m2 PARTITION OF m FOR VALUES FROM (10) TO (20)")
+    capture.sql.execute("INSERT INTO m VALUES (1, 'a'), (11, 'b')")
+    capture.configure(publish_via_partition_root="true", publication_autocreate_mode="filtered").start().catch_up()
+    capture.sql.execute("INSERT INTO m VALUES (2, 'c'), (12, 'd'); UPDATE m SET v = 'e' WHERE id = 11")
+    capture.catch_up()
+    assert capture.ledger.rows("p.public.m") == capture.table("m")
+    assert not capture.ledger.rows("p.public.m1")
+
+
+def test_a_preview_changes_nothing(capture: Capture) -> None:
+    connector = PostgresCdcConnector()
+    task = PostgresPreviewTask()
+    task.start(connector.config_def.parse(capture.harness.config), MemorySourceContext({}, tolerant=False))
+    try:
+        rows = [row for _ in range(3) for batch in task.poll() for row in batch.batch.value.to_pylist()]
+    finally:
+        task.stop()
+    assert len(rows) == 100
+    made = capture.sql.execute(
+        "SELECT (SELECT count(*) FROM pg_publication), (SELECT count(*) FROM pg_replication_slots "
+        "WHERE slot_name = %s)",
+        [capture.database],
+    ).fetchone()
+    assert made == (0, 0)
+
+
+def test_how_far_it_is_behind(capture: Capture) -> None:
+    capture.start().catch_up()
+    capture.until(lambda: capture.harness.lag == (0, 0.0) or (capture.harness.lag[0] or 0) > 0)
+    behind, seconds = capture.harness.lag
+    assert behind is not None and behind < 1_000_000
+    assert seconds is not None and seconds < _DEADLINE
+
+
+def test_only_the_rows_and_columns_that_are_published(capture: Capture) -> None:
+    capture.sql.execute(
+        "CREATE TABLE p (id int PRIMARY KEY, v text, secret text, twice int GENERATED ALWAYS AS (id * 2) STORED)"
+    )
+    capture.sql.execute("INSERT INTO p VALUES (1, 'a', 's'), (200, 'b', 's')")
+    capture.sql.execute("CREATE PUBLICATION partial FOR TABLE mark, p (id, v) WHERE (id < 100)")
+    capture.configure(publication_name="partial", publication_autocreate_mode="disabled").start().catch_up()
+    capture.sql.execute("INSERT INTO p VALUES (2, 'c', 's'), (201, 'd', 's')")
+    capture.catch_up()
+    assert capture.ledger.rows("p.public.p") == {(1,): {"id": 1, "v": "a"}, (2,): {"id": 2, "v": "c"}}
+
+
+def test_a_snapshot_of_several_tables_at_once_goes_on_where_it_was(capture: Capture) -> None:
+    names = [f"t{number}" for number in range(6)]
+    for name in names:
+        capture.sql.execute(f"CREATE TABLE {name} (id int PRIMARY KEY, v text)")
+        capture.sql.execute(f"INSERT INTO {name} SELECT i, 'v' FROM generate_series(1, 200) i")
+    capture.configure(snapshot_max_threads="3", snapshot_fetch_size="20")
+    for _ in range(3):
+        capture.start()
+        for _ in range(7):
+            capture.poll()
+        capture.poll(commit=False)
+        capture.crash()
+        for name in names:
+            capture.sql.execute(f"UPDATE {name} SET v = v || '+' WHERE id % 7 = 0")
+    capture.start().catch_up()
+    for name in ("t", *names):
+        assert capture.ledger.rows(f"p.public.{name}") == capture.table(name)
+        assert capture.ledger.operations(f"p.public.{name}").count("r") == len(capture.table(name))
+
+
+def test_a_value_that_is_none_here_is_halted_alone_and_once(capture: Capture) -> None:
+    capture.harness.tolerant = True
+    capture.sql.execute("CREATE TABLE n (id int PRIMARY KEY, d numeric(5,2))")
+    capture.sql.execute("INSERT INTO n VALUES (1, 1), (2, 'NaN')")
+    capture.start().catch_up()
+    capture.sql.execute("INSERT INTO n VALUES (3, 'NaN'), (4, 4)")
+    capture.catch_up()
+    capture.sql.execute("INSERT INTO n VALUES (5, 'NaN')")
+    before = capture.confirmed()
+    capture.until(lambda: len(capture.harness.halted) == 3)
+    assert capture.confirmed() >= before
+    capture.crash()
+    capture.start().catch_up()
+    assert [key for (key,) in capture.ledger.rows("p.public.n")] == [1, 4]
+    assert [(topic, raw) for topic, raw, _ in capture.harness.halted] == [
+        ("p.public.n", b"2\tNaN"),
+        ("p.public.n", b"3\tNaN"),
+        ("p.public.n", b"5\tNaN"),
+    ]
+
+
+def test_heartbeats(capture: Capture) -> None:
+    capture.sql.execute("CREATE TABLE beat (n int)")
+    capture.configure(heartbeat_interval_ms="100", heartbeat_action_query="INSERT INTO beat VALUES (1)").start()
+    capture.until(lambda: len(capture.table("beat")) > 0)
+    assert any(one.batch.topic == "__debezium-heartbeat.p" for one in capture.harness.committed)
+
+
+def test_a_user_without_the_right_to_replicate_is_told_so(capture: Capture) -> None:
+    capture.sql.execute(
+        "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'poor') THEN "
+        "CREATE ROLE poor LOGIN PASSWORD 'poor'; END IF; END $$"
+    )
+    config = PostgresCdcConnector.config_def.parse(
+        {**capture.harness.config, "database.user": "poor", "database.password": "poor"}
+    )
+    (problem,) = PostgresCdcConnector().validate(config)
+    assert (problem.key, "REPLICATION" in problem.message) == ("database.user", True)
+
+
+def test_a_server_that_is_killed_loses_nothing(capture: Capture) -> None:
+    if capture.server.name != "cdc-18":
+        pytest.skip("once is enough")
+    capture.start().catch_up()
+    capture.sql.execute("INSERT INTO t SELECT i, 'k' FROM generate_series(101, 2000) i")
+    capture.server.kill9()
+    with pytest.raises(TidegateError):
+        capture.until(lambda: False)
+    capture.crash()
+    capture.server.start()
+    capture.sql = psycopg.connect(capture.server.url(capture.database), autocommit=True)
+    capture.start().catch_up()
+    assert capture.ledger.rows("p.public.t") == capture.table("t")
+
+
+def _signal(capture: Capture, kind: str, data: str = "") -> None:
+    capture.sql.execute("INSERT INTO signal VALUES (%s, %s, %s)", [uuid.uuid4().hex, kind, data])
+
+
+def test_an_incremental_snapshot_while_the_table_changes_and_the_task_dies(capture: Capture) -> None:
+    capture.sql.execute("CREATE TABLE signal (id text PRIMARY KEY, type text, data text)")
+    capture.sql.execute("INSERT INTO t SELECT i, 'v' || i FROM generate_series(101, 900) i")
+    capture.configure(
+        snapshot_mode="never",
+        signal_data_collection="public.signal",
+        incremental_snapshot_chunk_size="50",
+        table_exclude_list="public.signal",
+        publication_autocreate_mode="filtered",
+    )
+    capture.start().catch_up()
+    ledger = _Latest()
+    stopping = threading.Event()
+    writer = _churn(capture, stopping)
+    try:
+        _signal(capture, "execute-snapshot", '{"data-collections": ["public.t"], "type": "incremental"}')
+        for _ in range(4):
+            _poll_into(capture, ledger, lambda: ledger.reads and ledger.reads % 100 > 50)
+            capture.harness.poll(commit=False)
+            capture.crash()
+            capture.start()
+        _poll_into(capture, ledger, lambda: ledger.done(capture))
+    finally:
+        stopping.set()
+        writer.join()
+    capture.sql.execute("INSERT INTO t VALUES (-1, 'the last')")
+    _poll_into(capture, ledger, lambda: (-1,) in ledger.rows)
+    assert ledger.rows == capture.table("t")
+    assert all(one.batch.topic != "p.public.signal" for one in capture.harness.committed)
+
+
+class _Latest:
+    """Rows by their last event; a row of a snapshot is what the events before it have made of it, if there are any."""
+
+    def __init__(self) -> None:
+        self.rows: dict[tuple[Any, ...], Any] = {}
+        self.reads = 0
+        self._known: dict[tuple[Any, ...], Any] = {}
+        self._taken = 0
+
+    def take(self, capture: Capture) -> None:
+        """Applies what has been committed since."""
+        for one in capture.harness.committed[self._taken :]:
+            for record in one.batch.records.to_pylist() if one.batch.topic == "p.public.t" else ():
+                key = tuple(record["key"].values())
+                value = record["value"]
+                if value is None:
+                    continue
+                if value["op"] == "r":
+                    self.reads += 1
+                    assert self._known.setdefault(key, value["after"]) == value["after"], f"{key} is told as it was"
+                self._known[key] = value["after"]
+        self.rows = {key: after for key, after in self._known.items() if after is not None}
+        self._taken = len(capture.harness.committed)
+
+    def done(self, capture: Capture) -> bool:
+        """Whether no snapshot is under way."""
+        offsets = [one.offset for one in capture.harness.committed if one.offset]
+        return bool(self.reads) and "incremental" not in offsets[-1]
+
+
+def _poll_into(capture: Capture, ledger: _Latest, done: Callable[[], Any]) -> None:
+    end = time.monotonic() + _DEADLINE
+    while not done():
+        assert time.monotonic() < end, f"{ledger.reads} rows have been read"
+        capture.harness.poll()
+        ledger.take(capture)
+
+
+def test_an_incremental_snapshot_of_some_rows_is_stopped(capture: Capture) -> None:
+    capture.sql.execute("CREATE TABLE signal (id text PRIMARY KEY, type text, data text)")
+    capture.configure(
+        snapshot_mode="never", signal_data_collection="public.signal", incremental_snapshot_chunk_size="10"
+    )
+    capture.start().catch_up()
+    _signal(
+        capture,
+        "execute-snapshot",
+        '{"data-collections": ["public.t"], '
+        '"additional-conditions": [{"data-collection": "public.t", "filter": "id > 95"}]}',
+    )
+    capture.until(lambda: len(capture.ledger.rows("p.public.t")) == 5)
+    assert capture.ledger.operations("p.public.t") == "rrrrr"
+    _signal(capture, "pause-snapshot")
+    _signal(capture, "execute-snapshot", '{"data-collections": ["public.mark"]}')
+    _signal(capture, "stop-snapshot")
+    _signal(capture, "resume-snapshot")
+    capture.catch_up()
+    assert "r" not in capture.ledger.operations("p.public.mark")

@@ -1,0 +1,234 @@
+"""Change data capture in real task processes that are killed and paused under load: topics and tables are equal."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+import psycopg
+import pytest
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+
+from tests.integration.connectors.change_ledger import ChangeLedger
+from tests.integration.worker.lab import DEADLINE, Lab, task_processes
+from tests.support.eventually import aeventually, eventually
+from tidegate.devstack import Postgres
+
+_TABLES = ("a", "b")
+_MORE_STEPS = 60
+
+
+@pytest.fixture(scope="module")
+def server(state_dir: Path) -> Iterator[Postgres]:
+    """A PostgreSQL that may be killed; unlike the shared one it writes its log to the disk."""
+    settings = {"fsync": "on", "wal_sender_timeout": "10s"}
+    with Postgres(state_dir, name="cdc-tasks", settings=settings) as component:
+        yield component
+
+
+class Load:
+    """Transactions over two tables, each of which writes its number to a third: the ledger of what was committed."""
+
+    def __init__(self, server: Postgres, database: str) -> None:
+        self.server = server
+        self.database = database
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._random = random.Random(7)
+        with psycopg.connect(server.url(database), autocommit=True) as connection:
+            for table in _TABLES:
+                connection.execute(f"CREATE TABLE {table} (id int PRIMARY KEY, v text, step int NOT NULL)")
+                connection.execute(f"INSERT INTO {table} SELECT i, 'first', 0 FROM generate_series(1, 3000) i")
+            connection.execute("CREATE TABLE steps (step int PRIMARY KEY)")
+
+    def __enter__(self) -> Load:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def goes_on(self) -> None:
+        """Waits until so many more transactions have been committed."""
+        wanted = len(self.rows("steps")) + _MORE_STEPS
+        eventually(lambda: len(self.rows("steps")) >= wanted, timeout=DEADLINE, message="the load goes on")
+
+    def stop(self) -> None:
+        """No more changes after this."""
+        self._stopping.set()
+        self._thread.join()
+
+    def rows(self, table: str) -> dict[tuple[int, ...], dict[str, object]]:
+        """The table's rows by key."""
+        with psycopg.connect(self.server.url(self.database), autocommit=True) as connection:
+            cursor = connection.execute(f"SELECT * FROM {table}")
+            names = [column.name for column in cursor.description or ()]
+            return {(row[0],): dict(zip(names, row, strict=True)) for row in cursor.fetchall()}
+
+    def _run(self) -> None:
+        step = 0
+        while not self._stopping.is_set():
+            try:
+                with psycopg.connect(self.server.url(self.database), autocommit=True, connect_timeout=5) as connection:
+                    found = connection.execute("SELECT coalesce(max(step), 0) FROM steps").fetchone()
+                    assert found is not None
+                    step = found[0]
+                    while not self._stopping.is_set():
+                        step += 1
+                        with connection.transaction():
+                            self._step(connection, step)
+            except psycopg.OperationalError:
+                # The server is being killed; what was committed is what the steps say.
+                time.sleep(0.05)
+
+    def _step(self, connection: psycopg.Connection[tuple[object, ...]], step: int) -> None:
+        connection.execute("INSERT INTO steps VALUES (%s)", [step])
+        for table in self._random.sample(_TABLES, 2):
+            key = self._random.randint(1, 3000)
+            connection.execute(
+                f"INSERT INTO {table} VALUES (%s, 'new', %s)",
+                [10_000 + step, step],
+            )
+            connection.execute(
+                f"UPDATE {table} SET v = v || '+', step = %s WHERE id = %s",
+                [step, key],
+            )
+            if step % 4 == 0:
+                connection.execute(
+                    f"DELETE FROM {table} WHERE id = %s",
+                    [self._random.randint(10_000, 10_000 + step)],
+                )
+        if step % 50 == 0:
+            connection.execute("UPDATE a SET step = %s WHERE id <= 2000", [step])
+        if step == 60:
+            connection.execute("ALTER TABLE b ADD COLUMN added int NOT NULL DEFAULT 5")
+
+
+def _config(server: Postgres, database: str) -> dict[str, str]:
+    return {
+        "connector.class": "tidegate.connectors.postgres_cdc:PostgresCdcConnector",
+        "key.converter": "json",
+        "key.converter.schemas.enable": "false",
+        "database.hostname": server.host,
+        "database.port": str(server.port("postgres")),
+        "database.user": "postgres",
+        "database.password": "tidegate",
+        "database.dbname": database,
+        "slot.name": database,
+        "topic.prefix": database,
+        "snapshot.fetch.size": "500",
+        "topic.creation.default.partitions": "1",
+        "max.batch.size": "500",
+    }
+
+
+class Topics:
+    """What is committed in the topics of a database's tables, in order."""
+
+    def __init__(self, lab: Lab, database: str) -> None:
+        self.ledger = ChangeLedger()
+        self._database = database
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": lab.broker.bootstrap_servers,
+                "group.id": uuid.uuid4().hex,
+                "isolation.level": "read_committed",
+                "enable.auto.commit": False,
+            }
+        )
+        self._consumer.assign(
+            [TopicPartition(f"{database}.public.{table}", 0, OFFSET_BEGINNING) for table in (*_TABLES, "steps")]
+        )
+
+    def read(self) -> int:
+        """Takes what is there now; gives how many messages that were."""
+        messages = self._consumer.consume(5000, 1.0)
+        for message in messages:
+            if message.error() is None:
+                value = message.value()
+                self.ledger.record(
+                    str(message.topic()), orjson.loads(message.key() or b"null"), orjson.loads(value) if value else None
+                )
+        return len(messages)
+
+    def rows(self, table: str) -> dict[tuple[object, ...], object]:
+        """A table as the topic tells it."""
+        return {key: dict(row) for key, row in self.ledger.rows(f"{self._database}.public.{table}").items()}
+
+    def close(self) -> None:
+        """Ends the consumer."""
+        self._consumer.close()
+
+
+@pytest.fixture
+def load(server: Postgres) -> Iterator[Load]:
+    """A database under load."""
+    name = f"cdc_{uuid.uuid4().hex[:12]}"
+    server.create_database(name)
+    with Load(server, name) as running:
+        yield running
+
+
+def _equal(lab: Lab, load: Load) -> None:
+    """Waits until the last step has come, and compares."""
+    load.stop()
+    steps = load.rows("steps")
+    topics = Topics(lab, load.database)
+    try:
+
+        def complete() -> bool:
+            return not topics.read() and len(topics.rows("steps")) >= len(steps)
+
+        eventually(complete, timeout=DEADLINE, interval=0)
+        assert topics.rows("steps") == steps
+        for table in _TABLES:
+            assert topics.rows(table) == load.rows(table)
+    finally:
+        topics.close()
+
+
+async def test_killed_tasks_lose_and_double_nothing(broker_lab: Lab, load: Load) -> None:
+    with broker_lab.worker() as worker:
+        await broker_lab.deploy("cdc", _config(load.server, load.database))
+        # The first is killed as soon as it begins its snapshot.
+        await broker_lab.reaches("cdc", "RUNNING")
+        for kills in range(1, 4):
+            for process in eventually(lambda: task_processes(worker), timeout=DEADLINE):
+                process.kill()
+            await broker_lab.reaches("cdc", "RUNNING", restarts=kills)
+            load.goes_on()
+        _equal(broker_lab, load)
+
+
+async def test_a_killed_server_loses_and_doubles_nothing(lab: Lab, load: Load) -> None:
+    with lab.worker() as worker:
+        await lab.deploy("cdc", _config(load.server, load.database))
+        await lab.reaches("cdc", "RUNNING")
+        assert worker.alive
+        for _ in range(2):
+            load.goes_on()
+            load.server.kill9()
+            load.server.start()
+        _equal(lab, load)
+
+
+async def test_a_task_that_wakes_after_its_successor_adds_nothing(lab: Lab, load: Load) -> None:
+    with lab.worker("w1") as first, lab.worker("w2"):
+        await lab.deploy("cdc", _config(load.server, load.database))
+        await lab.reaches("cdc", "RUNNING")
+        first.process.pause(tree=True)
+        await lab.assign("cdc", "w2")
+
+        async def moved() -> bool:
+            status = await lab.status("cdc")
+            return status is not None and status.worker_id == "w2" and status.state == "RUNNING"
+
+        await aeventually(moved, timeout=DEADLINE)
+        first.process.resume()
+        load.goes_on()
+        _equal(lab, load)

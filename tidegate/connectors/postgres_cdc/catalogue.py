@@ -1,0 +1,171 @@
+"""What the connector asks the server's catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from tidegate.connectors.cdc.table_id import TableId
+from tidegate.connectors.postgres_cdc.column_types import PgType
+from tidegate.connectors.postgres_cdc.connection import Server
+from tidegate.connectors.postgres_cdc.relation import Relation, RelationColumn
+
+_TYPE = """
+SELECT typname, typtype::text, typbasetype, typtypmod, typelem, typsubscript::text, typcategory::text
+FROM pg_type WHERE oid = %s
+"""
+_COLUMNS = """
+SELECT attname, atttypid, atttypmod, attnotnull, attgenerated <> ''
+FROM pg_attribute WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped ORDER BY attnum
+"""
+_PRIMARY_KEY = """
+SELECT a.attname
+FROM pg_index i, unnest(i.indkey) WITH ORDINALITY AS k(attnum, place), pg_attribute a
+WHERE i.indrelid = %s AND i.indisprimary AND a.attrelid = i.indrelid AND a.attnum = k.attnum
+ORDER BY k.place
+"""
+_PUBLISHED = """
+SELECT c.oid, p.schemaname, p.tablename, c.relreplident::text
+FROM pg_publication_tables p
+JOIN pg_namespace n ON n.nspname = p.schemaname
+JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename
+WHERE p.pubname = %s ORDER BY 2, 3
+"""
+_ROW_FILTER = "SELECT rowfilter FROM pg_publication_tables WHERE pubname = %s AND schemaname = %s AND tablename = %s"
+_PUBLISHED_COLUMNS = (
+    "SELECT attnames FROM pg_publication_tables WHERE pubname = %s AND schemaname = %s AND tablename = %s"
+)
+_TABLES = """
+SELECT n.nspname, c.relname
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND (%s OR NOT c.relispartition)
+  AND NOT (%s AND c.relkind = 'p') ORDER BY 1, 2
+"""
+_PERMANENT = """
+SELECT n.nspname, c.relname, c.oid, c.relreplident::text
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND NOT c.relispartition ORDER BY 1, 2
+"""
+_COLUMN_LISTS_SINCE = 150000
+
+
+@dataclass(frozen=True, slots=True)
+class TableFacts:
+    """What the replication stream does not tell of a table.
+
+    Args:
+        required: columns that are NOT NULL.
+        primary_key: its columns in the key's order.
+    """
+
+    required: frozenset[str]
+    primary_key: tuple[str, ...]
+
+
+class Catalogue:
+    """Asks a server, each question with a deadline; a connection that is lost is made anew.
+
+    Args:
+        server: where it is.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._connection: psycopg.Connection[Any] | None = None
+        self._types: dict[int, PgType] = {}
+
+    def ask(self, query: str, parameters: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
+        """The rows of a query; none for a statement without rows.
+
+        Raises:
+            RetriableError: the server is away.
+            FatalError: it refuses.
+        """
+        if self._connection is None or self._connection.closed:
+            self._connection = self._server.connect()
+        try:
+            cursor = self._connection.execute(query, parameters)
+            return cursor.fetchall() if cursor.description else []
+        except psycopg.Error as error:
+            raise self._server.translate(error) from error
+
+    def close(self) -> None:
+        """Closes the connection."""
+        if self._connection is not None:
+            self._connection.close()
+
+    def version(self) -> int:
+        """The server's version, such as 150004."""
+        return int(self.ask("SHOW server_version_num")[0][0])
+
+    def setting(self, name: str) -> str:
+        """A setting of the server."""
+        return str(self.ask("SELECT current_setting(%s)", [name])[0][0])
+
+    def type(self, oid: int) -> PgType:
+        """A type by its number."""
+        known = self._types.get(oid)
+        if known is not None:
+            return known
+        rows = self.ask(_TYPE, [oid])
+        if not rows:
+            return PgType(oid, "unknown")
+        name, kind, base, modifier, element, subscript, category = rows[0]
+        is_array = category == "A" and element != 0 and subscript.endswith("array_subscript_handler")
+        found = PgType(
+            oid,
+            name,
+            kind,
+            self.type(base) if kind == "d" else None,
+            modifier,
+            self.type(element) if is_array else None,
+        )
+        self._types[oid] = found
+        return found
+
+    def facts(self, oid: int) -> TableFacts:
+        """What is to know of a table as it is now; nothing of one that is gone."""
+        required = frozenset(row[0] for row in self.ask(_COLUMNS, [oid]) if row[3])
+        return TableFacts(required, tuple(row[0] for row in self.ask(_PRIMARY_KEY, [oid])))
+
+    def published(self, publication: str) -> list[tuple[int, TableId, str]]:
+        """The tables of a publication: number, name, replica identity."""
+        return [
+            (oid, TableId(schema, table), identity)
+            for oid, schema, table, identity in self.ask(_PUBLISHED, [publication])
+        ]
+
+    def permanent(self) -> list[tuple[int, TableId, str]]:
+        """All permanent tables without partitions: number, name, replica identity."""
+        return [(oid, TableId(schema, table), identity) for schema, table, oid, identity in self.ask(_PERMANENT)]
+
+    def relation(self, oid: int, table: TableId, identity: str, publication: str, version: int) -> Relation:
+        """A table as the replication stream would describe it now."""
+        chosen: set[str] | None = None
+        if version >= _COLUMN_LISTS_SINCE:
+            found = self.ask(_PUBLISHED_COLUMNS, [publication, *table])
+            chosen = set(found[0][0]) if found and found[0][0] else None
+        columns = tuple(
+            RelationColumn(name, type_oid, modifier, False)
+            for name, type_oid, modifier, _, generated in self.ask(_COLUMNS, [oid])
+            if (not generated if chosen is None else name in chosen)
+        )
+        return Relation(oid, table, identity, columns)
+
+    def row_filter(self, table: TableId, publication: str, version: int) -> str:
+        """The condition of the rows of a table that a publication publishes; empty for all rows."""
+        if version < _COLUMN_LISTS_SINCE:
+            return ""
+        found = self.ask(_ROW_FILTER, [publication, *table])
+        return str(found[0][0]) if found and found[0][0] else ""
+
+    def tables(self, *, roots: bool) -> list[TableId]:
+        """All permanent tables.
+
+        Args:
+            roots: partitioned tables rather than their partitions.
+        """
+        return [TableId(schema, table) for schema, table in self.ask(_TABLES, [not roots, not roots])]

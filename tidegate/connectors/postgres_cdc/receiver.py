@@ -1,0 +1,175 @@
+"""The thread that receives the replication stream, and tells the server what it may forget."""
+
+from __future__ import annotations
+
+import struct
+import threading
+import time
+from collections import deque
+
+from tidegate.connectors.postgres_cdc.connection import Replication
+from tidegate.connectors.postgres_cdc.frames import KEEPALIVE, Frames
+from tidegate.errors import RetriableError, TidegateError
+
+_STATUS = struct.Struct(">cqqqqB")
+_KEEPALIVE = struct.Struct(">cqqB")
+_WAL_HEADER = struct.Struct(">cqqq")
+_EPOCH_SECONDS = 946_684_800
+_CHUNK_BYTES = 8 * 1024 * 1024
+_CLOSE_SECONDS = 10.0
+_LOOK_SECONDS = 0.1
+_STATUS_AT_LEAST_SECONDS = 1.0
+_HAND_OVER = 512
+
+
+class Receiver:
+    """Receives in a thread of its own, which alone uses the connection.
+
+    While what was received is not taken it stops reading at a bound, so that the server waits; it goes on to answer.
+
+    Args:
+        replication: the connection, streaming.
+        start: where the stream begins; what is before it may be forgotten.
+        status_seconds: how often the server is told what it may forget.
+        most_bytes: how much may be held.
+        most_messages: of one chunk.
+    """
+
+    def __init__(
+        self, replication: Replication, start: int, *, status_seconds: float, most_bytes: int, most_messages: int
+    ) -> None:
+        self._replication = replication
+        self._flushed = start
+        self._received = start
+        self._status_seconds = status_seconds
+        self._most_bytes = most_bytes
+        self._most_messages = most_messages
+        self._chunks: deque[tuple[bytearray, list[int]]] = deque()
+        self._held = 0
+        self._changed = threading.Condition()
+        self._failure: TidegateError | None = None
+        self._stopping = False
+        self._told_at = 0.0
+        self._told = 0
+        self._thread = threading.Thread(target=self._run, name="postgres-cdc-receiver", daemon=True)
+        self.server_end = start
+        """The end of the server's log as it was last told."""
+
+    def start(self) -> None:
+        """Begins to receive."""
+        self._thread.start()
+
+    def take(self, seconds: float) -> Frames | None:
+        """What has been received, waiting for so long at most; None for nothing.
+
+        Raises:
+            TidegateError: the stream has ended; what came before has been taken.
+        """
+        with self._changed:
+            if not self._chunks and self._failure is None:
+                self._changed.wait(seconds)
+            if self._chunks:
+                data, sizes = self._chunks.popleft()
+                self._held -= len(data)
+                self._changed.notify_all()
+            elif self._failure is not None:
+                raise self._failure
+            else:
+                return None
+        return Frames.of(data, sizes)
+
+    def flushed(self, lsn: int) -> None:
+        """Says that everything before this place in the log is in Kafka."""
+        with self._changed:
+            self._flushed = max(self._flushed, lsn)
+
+    @property
+    def told(self) -> int:
+        """What the server was last told that it may forget."""
+        return self._told
+
+    def close(self) -> None:
+        """Tells the server the last place and ends the stream."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        if self._thread.is_alive():
+            self._thread.join(_CLOSE_SECONDS)
+        self._replication.close()
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping:
+                self._receive()
+            self._tell(time.monotonic())
+        except TidegateError as error:
+            failure: TidegateError = error
+        except Exception as error:  # libpq's errors, and whatever else would end the thread without a word
+            failure = RetriableError(f"Receiving changes has failed: {type(error).__name__}: {error}")
+        else:
+            return
+        with self._changed:
+            self._failure = failure
+            self._changed.notify_all()
+
+    def _receive(self) -> None:
+        """Receives what is there, hands it over, waits a moment for more."""
+        libpq = self._replication.libpq
+        data, sizes = bytearray(), list[int]()
+        asked = False
+        while len(sizes) < _HAND_OVER:
+            size, message = libpq.get_copy_data(1)
+            if size <= 0:
+                break
+            if message[0] == KEEPALIVE:
+                _, self.server_end, _, wanted = _KEEPALIVE.unpack_from(message)
+                asked |= bool(wanted)
+                self._received = max(self._received, self.server_end)
+            data += message
+            sizes.append(size)
+        else:
+            size = 0
+        if sizes:
+            last = len(data) - sizes[-1]
+            if data[last] != KEEPALIVE:
+                self.server_end = max(self.server_end, _WAL_HEADER.unpack_from(data, last)[2])
+                self._received = max(self._received, self.server_end)
+            self._hand_over(data, sizes)
+        if size < 0:
+            raise self._replication.ended()
+        now = time.monotonic()
+        if asked or self._status_due(now):
+            self._tell(now)
+        if self._full():
+            with self._changed:
+                if self._held >= self._most_bytes and not self._stopping:
+                    self._changed.wait(_LOOK_SECONDS)
+        elif len(sizes) < _HAND_OVER:
+            self._replication.wait(_LOOK_SECONDS)
+
+    def _full(self) -> bool:
+        return self._held >= self._most_bytes
+
+    def _hand_over(self, data: bytearray, sizes: list[int]) -> None:
+        with self._changed:
+            if self._chunks:
+                last, last_sizes = self._chunks[-1]
+                if len(last) < _CHUNK_BYTES and len(last_sizes) < self._most_messages:
+                    last += data
+                    last_sizes += sizes
+                    self._held += len(data)
+                    return
+            self._chunks.append((data, sizes))
+            self._held += len(data)
+            self._changed.notify_all()
+
+    def _status_due(self, now: float) -> bool:
+        since = now - self._told_at
+        return since >= self._status_seconds or (self._flushed > self._told and since >= _STATUS_AT_LEAST_SECONDS)
+
+    def _tell(self, now: float) -> None:
+        flushed = self._flushed
+        clock = int((time.time() - _EPOCH_SECONDS) * 1_000_000)
+        received = max(self._received, flushed)
+        self._replication.send(_STATUS.pack(b"r", received, flushed, flushed, clock, 0))
+        self._told, self._told_at = flushed, now

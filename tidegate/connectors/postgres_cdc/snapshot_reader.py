@@ -1,0 +1,356 @@
+"""The snapshot: every captured table as events, resumed where an earlier one ended."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tidegate.connectors.cdc.change_batch import READ, Changes, change_batch
+from tidegate.connectors.cdc.filters import Choice
+from tidegate.connectors.cdc.table_id import TableId
+from tidegate.connectors.postgres_cdc.catalogue import Catalogue
+from tidegate.connectors.postgres_cdc.connection import Server
+from tidegate.connectors.postgres_cdc.lsn import lsn_text
+from tidegate.connectors.postgres_cdc.position import KeyText, Position, ReadUpTo, SnapshotProgress
+from tidegate.connectors.postgres_cdc.row_values import NullInRequiredError, keys_struct, row_values, rows_struct
+from tidegate.connectors.postgres_cdc.slot import MadeSlot
+from tidegate.connectors.postgres_cdc.snapshot import SnapshotConnection
+from tidegate.connectors.postgres_cdc.source_block import SourceBlocks
+from tidegate.connectors.postgres_cdc.table_schema import SchemaRules, TableSchema
+from tidegate.errors import TidegateError
+from tidegate.records.envelope import Batch
+from tidegate.sdk.config_def import Config
+from tidegate.telemetry.logging import get_logger
+
+log = get_logger(__name__)
+
+_LOOK_SECONDS = 0.2
+
+Halted = tuple[str, bytes, str]
+"""A row that can not be made into an event: topic, raw values, reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a piece of a snapshot gave.
+
+    Args:
+        batch: events; None for none.
+        position: after them.
+        halted: rows that are no events.
+    """
+
+    batch: Batch | None
+    position: Position
+    halted: Sequence[Halted] = ()
+
+
+PublishedTable = tuple[int, TableId, str]
+"""Number, name and replica identity of a table."""
+
+
+@dataclass(slots=True)
+class _Reading:
+    """A table that is being read.
+
+    Args:
+        schema: its own.
+        ordered: places of the columns of its order; none for any order.
+        earlier: ranges that were read in earlier snapshots.
+        condition: of the rows that are published.
+        begun: whether rows have been told.
+    """
+
+    schema: TableSchema
+    ordered: Sequence[int]
+    earlier: Sequence[ReadUpTo]
+    condition: str
+    begun: bool = False
+
+
+_Piece = tuple[_Reading, pa.Table | None, bool]
+"""Rows of a table, and whether they are its last."""
+
+
+class SnapshotReader:
+    """Reads the captured tables, in order of their names where one is read at a time.
+
+    Tables with a key are read in its order. What an earlier snapshot has read is not read again: the position tells
+    which ranges of keys were read at which place in the log, and the stream leaves out the changes each has shown.
+
+    Args:
+        server: where the database is.
+        catalogue: asks it.
+        rules: what the configuration says of tables.
+        blocks: makes ``source`` blocks.
+        config: the connector's.
+        tables: number, name and replica identity of tables; those that are captured are read.
+        made: a slot whose exported snapshot has not been imported yet.
+        base: where the stream will begin; perhaps in the midst of an earlier snapshot.
+
+    Raises:
+        TidegateError: the server is away, or the snapshot is gone.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        catalogue: Catalogue,
+        rules: SchemaRules,
+        blocks: SourceBlocks,
+        *,
+        config: Config,
+        tables: Sequence[PublishedTable],
+        made: MadeSlot,
+        base: Position,
+    ) -> None:
+        self._catalogue = catalogue
+        self._rules = rules
+        self._blocks = blocks
+        self._publication: str = config["publication.name"]
+        self._rows: int = config["snapshot.fetch.size"]
+        self._chosen = Choice(config["snapshot.include.collection.list"])
+        self._boundary = made.start
+        self._tables = [one for one in tables if rules.capture.table(one[1]) and one[1].name in self._chosen]
+        self._micros = time.time_ns() // 1000
+        self._position = _resumed(base, made.start)
+        self._version = catalogue.version()
+        self._closed = threading.Event()
+        threads = max(1, min(config["snapshot.max.threads"], len(self._tables)))
+        self._queue: queue.Queue[_Piece | Exception | None] = queue.Queue(threads)
+        self._connections: list[SnapshotConnection] = []
+        try:
+            for _ in range(threads):
+                self._connections.append(SnapshotConnection(server, made.snapshot))
+        except TidegateError:
+            self.close()
+            raise
+        self._steps = self._with_end(self._all())
+        self._log_start()
+
+    def next(self) -> Step | None:
+        """The next events; None when all has been read. The last ones' position is that of the finished snapshot.
+
+        Raises:
+            TidegateError: the server is away, or refuses.
+        """
+        return next(self._steps, None)
+
+    @property
+    def position(self) -> Position:
+        """Where the stream begins, once all has been read."""
+        return self._finished(self._position)
+
+    @staticmethod
+    def _finished(position: Position) -> Position:
+        done = replace(position, snapshot=None)
+        if not done.ranges and done.boundary <= done.lsn_commit:
+            return replace(done, boundary=0)
+        return done
+
+    def close(self) -> None:
+        """Ends the reading and closes the connections."""
+        self._closed.set()
+        for connection in self._connections:
+            connection.close()
+
+    def _log_start(self) -> None:
+        progress = self._position.snapshot
+        done = len(progress.done) if progress else 0
+        log.info("postgres_cdc.snapshot", lsn=lsn_text(self._boundary), tables_done=done)
+
+    def _all(self) -> Iterator[Step]:
+        progress = self._position.snapshot
+        assert progress is not None
+        wanted = [one for one in self._tables if one[1].name not in progress.done]
+        pieces = self._in_turn(wanted) if len(self._connections) == 1 else self._at_once(wanted)
+        first, ended = not progress.rows, 0
+        for reading, rows, final in pieces:
+            ended += final
+            step = self._step(reading, rows, final=final, first=first, last=final and ended == len(wanted))
+            first &= step.batch is None
+            yield step
+
+    def _in_turn(self, wanted: Sequence[PublishedTable]) -> Iterator[_Piece]:
+        for one in wanted:
+            yield from self._pieces(self._connections[0], one)
+
+    def _at_once(self, wanted: Sequence[PublishedTable]) -> Iterator[_Piece]:
+        """As many tables at once as there are connections, each in a thread of its own."""
+        tables = iter(wanted)
+        next_table = threading.Lock()
+
+        def take() -> PublishedTable | None:
+            with next_table:
+                return next(tables, None)
+
+        def read(connection: SnapshotConnection) -> None:
+            try:
+                while (table := take()) is not None and not self._closed.is_set():
+                    for piece in self._pieces(connection, table):
+                        self._put(piece)
+            except Exception as error:  # whatever it is, it is raised where the pieces are taken
+                self._put(error)
+            self._put(None)
+
+        for connection in self._connections:
+            threading.Thread(target=read, args=(connection,), name="postgres-cdc-snapshot", daemon=True).start()
+        running = len(self._connections)
+        while running:
+            piece = self._queue.get()
+            if piece is None:
+                running -= 1
+            elif isinstance(piece, Exception):
+                raise piece
+            else:
+                yield piece
+
+    def _put(self, piece: _Piece | Exception | None) -> None:
+        while not self._closed.is_set():
+            try:
+                self._queue.put(piece, timeout=_LOOK_SECONDS)
+            except queue.Full:
+                continue
+            return
+
+    def _pieces(self, connection: SnapshotConnection, table: PublishedTable) -> Iterator[_Piece]:
+        """A table's rows; one piece without rows where it has none."""
+        reading = self._reading(connection, table)
+        after = reading.earlier[-1].key if reading.earlier and reading.ordered else None
+        rows = connection.tables(reading.schema.relation, reading.ordered, after, reading.condition, self._rows)
+        some = False
+        for piece, final in _with_end(rows):
+            some = True
+            yield reading, piece, final
+        if not some:
+            yield reading, None, True
+
+    def _reading(self, connection: SnapshotConnection, table: PublishedTable) -> _Reading:
+        oid, name, identity = table
+        connection.lock(name)
+        relation = self._catalogue.relation(oid, name, identity, self._publication, self._version)
+        facts = self._catalogue.facts(oid)
+        schema = self._rules.schema(relation, facts, self._catalogue.type)
+        # Only the primary key's order is one that tells how far the table has been read: it is unique and not null.
+        primary = [
+            index for one in facts.primary_key for index, column in enumerate(relation.columns) if column.name == one
+        ]
+        ordered = primary if primary and list(schema.key) == primary and len(primary) == len(facts.primary_key) else []
+        condition = self._catalogue.row_filter(name, self._publication, self._version)
+        return _Reading(schema, ordered, list(self._position.ranges.get(name.name, ())), condition)
+
+    def _step(self, reading: _Reading, rows: pa.Table | None, *, final: bool, first: bool, last: bool) -> Step:
+        name, earlier = reading.schema.relation.table.name, reading.earlier
+        if rows is None:
+            return Step(None, self._advanced(name, 0, earlier, None, done=True))
+        opening = not earlier and not reading.begun
+        reading.begun = True
+        reading.schema, batch, halted = self._events(
+            reading.schema, rows, opening=opening, closing=final, first=first, last=last
+        )
+        key = tuple(rows.column(index)[-1].as_py() for index in reading.ordered)
+        return Step(batch, self._advanced(name, rows.num_rows, earlier, key or None, done=final), halted)
+
+    def _with_end(self, steps: Iterator[Step]) -> Iterator[Step]:
+        """The steps that have something, each with the position before the next; the last with that of the end."""
+        held: Step | None = None
+        for step in steps:
+            if step.batch is None and held is not None:
+                held = Step(held.batch, step.position, [*held.halted, *step.halted])
+            elif step.batch is not None or step.halted:
+                if held is not None:
+                    yield held
+                held = step
+        if held is not None:
+            yield Step(held.batch, self._finished(held.position), held.halted)
+
+    def _advanced(
+        self, table: str, rows: int, earlier: Sequence[ReadUpTo], key: KeyText | None, *, done: bool
+    ) -> Position:
+        progress, ranges = self._position.snapshot, dict(self._position.ranges)
+        assert progress is not None
+        if done and earlier:
+            ranges[table] = [*earlier, ReadUpTo(None, self._boundary)]
+        elif done:
+            ranges.pop(table, None)
+        elif key is not None:
+            ranges[table] = [*earlier, ReadUpTo(key, self._boundary)]
+        finished = progress.done | {table} if done else progress.done
+        self._position = replace(
+            self._position, ranges=ranges, snapshot=SnapshotProgress(finished, progress.rows + rows)
+        )
+        return self._position
+
+    def _events(
+        self, schema: TableSchema, rows: pa.Table, *, opening: bool, closing: bool, first: bool, last: bool
+    ) -> tuple[TableSchema, Batch | None, Sequence[Halted]]:
+        count = rows.num_rows
+        texts = {index: rows.column(index).combine_chunks() for index in schema.columns}
+        values = row_values(schema, texts)
+        while True:
+            try:
+                after = rows_struct(schema, values, count, fill=False)
+                key = keys_struct(schema, values)
+                break
+            except NullInRequiredError as error:
+                facts = self._catalogue.facts(schema.relation.oid)
+                schema = self._rules.schema(schema.relation, facts, self._catalogue.type, error.columns)
+        source = self._blocks.snapshot(
+            schema.relation.table, _marks(count, opening, closing, first, last), micros=self._micros, lsn=self._boundary
+        )
+        changes = Changes(np.full(count, READ, np.uint8), None, after, None, key, source)
+        if not values.problems:
+            return schema, change_batch(schema.shape, changes, tombstones=False), ()
+        halted = [
+            (schema.shape.topic, _raw(rows.slice(row, 1)), problem) for row, problem in sorted(values.problems.items())
+        ]
+        good = [row for row in range(count) if row not in values.problems]
+        if not good:
+            return schema, None, halted
+        keys = None if key is None else key.take(good)
+        changes = Changes(changes.op[good], None, after.take(good), None, keys, source.take(good))
+        return schema, change_batch(schema.shape, changes, tombstones=False), halted
+
+
+def _raw(row: pa.Table) -> bytes:
+    return "\t".join("\\N" if one is None else str(one) for one in row.to_pylist()[0].values()).encode()
+
+
+def _marks(count: int, opening: bool, closing: bool, first: bool, last: bool) -> pa.Array:
+    """What Debezium writes in ``source.snapshot`` for each row."""
+    marks = pa.repeat(pa.scalar("true"), count)
+    if not opening and not closing:
+        return marks
+    places = np.zeros(count, np.int32)
+    if opening:
+        places[0] = 1
+    if closing:
+        places[-1] = 2
+    words = ["true", "first" if first else "first_in_data_collection", "last" if last else "last_in_data_collection"]
+    return pc.take(pa.array(words), pa.array(places))
+
+
+def _with_end(tables: Iterator[pa.Table]) -> Iterator[tuple[pa.Table, bool]]:
+    """Each table, and whether it is the last one."""
+    held = next(tables, None)
+    while held is not None:
+        following = next(tables, None)
+        yield held, following is None
+        held = following
+
+
+def _resumed(base: Position, boundary: int) -> Position:
+    """The position at the beginning of a snapshot, given the one at its end or in the midst of an earlier one."""
+    if base.snapshot is None:
+        return replace(base, boundary=boundary, ranges={}, snapshot=SnapshotProgress())
+    ranges = {table: list(each) for table, each in base.ranges.items()}
+    for table in base.snapshot.done:
+        ranges.setdefault(table, [ReadUpTo(None, base.boundary)])
+    return replace(base, boundary=boundary, ranges=ranges)
