@@ -165,7 +165,7 @@ def test_the_gate_lets_through(known: pa.StructType, new: pa.StructType, mode: s
         (struct(userId=STR), struct(user_id=STR), "FORWARD", "'userId' is required"),
         (struct(a=I64), struct(a=STR), "BACKWARD", "'a' is string and was int64"),
         (struct(a=pa.decimal128(9, 2)), struct(a=pa.decimal128(9, 3)), "BACKWARD", "'a' is decimal"),
-        (struct(a=I32), struct(a=I64), "FORWARD", "'a' is int64 and was int32, what was can not hold what is"),
+        (struct(a=I32), struct(a=I64), "FORWARD", "'a' is int64 and was int32: what was can not hold what is"),
         (struct(a=I64), struct(a=(I64,)), "FORWARD", "'a' is optional in the record and required"),
         (struct(a=I32), struct(a=I64), "FULL", "'a' is int64 and was int32: FULL keeps types"),
         (struct(a=struct(x=I32)), struct(a=struct(y=(I32,))), "BACKWARD", "'a.x' is required"),
