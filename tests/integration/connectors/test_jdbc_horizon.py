@@ -14,7 +14,7 @@ import pytest
 
 from tests.integration.connectors.source_harness import SourceHarness
 from tidegate.connectors.jdbc import JdbcSourceConnector, horizon_reader
-from tidegate.connectors.jdbc.postgres.horizon import Window
+from tidegate.connectors.jdbc.postgres.horizon import Horizon, Window
 from tidegate.devstack import Postgres
 from tidegate.errors import FatalError
 
@@ -255,16 +255,46 @@ def test_the_offset_of_an_idle_table_is_renewed(source: Source, monkeypatch: pyt
     run.drain(1)
     [before] = run.offsets.values()
     later = before["horizon"] + 200_000_000
-    monkeypatch.setattr(horizon_reader, "horizon", lambda connection: later)
+    monkeypatch.setattr(horizon_reader, "horizon", lambda connection: Horizon(later, later))
     run.poll()
     run.crash()
     assert list(run.offsets.values()) == [{**before, "horizon": later}]
     assert ids(run) == [1]
 
 
+def test_a_transaction_that_holds_rows_back_is_told(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(horizon_reader, "_HELD_SECONDS", 0.0)
+    told = CapturingLog()
+    monkeypatch.setattr(horizon_reader, "log", told)
+    source.main.execute("INSERT INTO t DEFAULT VALUES")
+    run = source.harness("incrementing")
+    run.start()
+    run.drain(1)
+    holder = source.connect()
+    holder.execute("BEGIN")
+    [number] = holder.execute("SELECT pg_current_xact_id()::text::int8").fetchone() or (0,)
+    source.main.execute("INSERT INTO t DEFAULT VALUES")
+    for _ in range(3):
+        assert run.poll() == 0
+    run.crash()
+    assert told.events[-1][0] == "jdbc.horizon_held"
+    assert told.events[-1][1]["transaction"] == number
+
+
+class CapturingLog:
+    """Takes what would be logged."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, dict[str, Any]]] = []
+
+    def warning(self, event: str, **fields: Any) -> None:
+        self.events.append((event, fields))
+
+
 @pytest.mark.parametrize(
     ("keys", "key", "words"),
     [
+        ({"table.whitelist": "seen"}, "transaction.horizon", "is a view"),
         ({"query": "SELECT 1 AS id", "table.whitelist": ""}, "transaction.horizon", "name tables"),
         ({"mode": "bulk"}, "transaction.horizon", "mode bulk"),
         ({"connection.url": "jdbc:sqlite:/tmp/x.db"}, "transaction.horizon", "timestamp.delay.interval.ms"),
@@ -273,7 +303,8 @@ def test_the_offset_of_an_idle_table_is_renewed(source: Source, monkeypatch: pyt
     ],
 )
 def test_what_it_does_not_go_with_is_refused(source: Source, keys: dict[str, str], key: str, words: str) -> None:
-    config = {**source.config, "mode": "timestamp+incrementing", **keys}
+    source.main.execute("CREATE VIEW seen AS SELECT * FROM t")
+    config = {**source.config, "mode": "timestamp+incrementing", "validate.non.null": "false", **keys}
     problems = JdbcSourceConnector().validate(JdbcSourceConnector.config_def.parse(config))
     assert [problem.key for problem in problems] == [key]
     assert words in problems[0].message

@@ -305,3 +305,48 @@ def test_moments_are_in_order_whatever_they_are() -> None:
     assert earlier(datetime.date(2026, 1, 3), datetime.timedelta(days=1)) == datetime.date(2026, 1, 1)
     assert earlier("infinity", datetime.timedelta(1)) is None
     assert earlier(datetime.datetime.min.replace(tzinfo=UTC), datetime.timedelta(1)) is None
+
+
+CONFLUENT = {
+    "connection.attempts": 3,
+    "connection.backoff.ms": 10_000,
+    "catalog.pattern": None,
+    "schema.pattern": None,
+    "db.timezone": "UTC",
+    "numeric.precision.mapping": False,
+    "numeric.mapping": None,
+    "quote.sql.identifiers": "always",
+    "incrementing.column.name": None,
+    "timestamp.initial": None,
+    "timestamp.granularity": "connect_logical",
+    "validate.non.null": True,
+    "query.suffix": "",
+    "table.types": ["TABLE"],
+    "poll.interval.ms": 5000,
+    "table.poll.interval.ms": 60_000,
+    "timestamp.delay.interval.ms": 0,
+}
+
+
+def test_keys_have_the_defaults_of_confluents_connector() -> None:
+    config = CONFIG.parse({"connection.url": "jdbc:sqlite:x", "mode": "bulk", "topic.prefix": "x"})
+    assert {key: config[key] for key in CONFLUENT} == CONFLUENT
+    assert not any(config[key] for key in ("table.whitelist", "table.blacklist", "query", "dialect.name"))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("dialect.name", "Db2DatabaseDialect", "PostgreSqlDatabaseDialect"),
+        ("table.include.list", "a(", "not a regular expression"),
+        ("table.types", "TABLE,SYNONYM", "SYNONYM can not be read"),
+        ("quote.sql.identifiers", "maybe", "always or never"),
+        ("numeric.mapping", "best", "best_fit_eager_double"),
+        ("timestamp.granularity", "seconds", "micros_long"),
+        ("transaction.horizon.lookback", "-2", "-1"),
+    ],
+)
+def test_a_value_that_is_none_is_refused_with_those_that_are(key: str, value: str, words: str) -> None:
+    config = {"connection.url": "jdbc:sqlite:x", "mode": "bulk", "topic.prefix": "x", key: value}
+    [message] = [error for each in CONFIG.validate(config) for error in each.errors]
+    assert words in message

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
 from tidegate.connectors.jdbc.columns import Columns
 from tidegate.connectors.jdbc.position import Position
 from tidegate.connectors.jdbc.position_reader import PositionReader
-from tidegate.connectors.jdbc.postgres.horizon import Window, horizon, next_window
+from tidegate.connectors.jdbc.postgres.horizon import Horizon, Window, horizon, next_window
 from tidegate.connectors.jdbc.reader import Page, Reader
 from tidegate.connectors.jdbc.rows import DriverRows
 from tidegate.errors import FatalError
 from tidegate.sdk.config_def import Config
+from tidegate.telemetry.logging import get_logger
 
+log = get_logger(__name__)
+
+_HELD_SECONDS = 60.0
 _IDLE_TRANSACTIONS = 100_000_000
 
 
@@ -42,6 +47,7 @@ class HorizonReader(Reader):
         self._committed = after
         self._after = after
         self._window: Window | None = None
+        self._held_since = time.monotonic()
         if until is not None:
             self._open(Window(after, until))
             inner.position = inner.restored(at)
@@ -50,7 +56,8 @@ class HorizonReader(Reader):
         if self._window is None:
             with self._inner.database.connection() as connection:
                 now = horizon(connection)
-            window = next_window(self._after, now)
+            window = next_window(self._after, now.oldest)
+            self._tell_if_held(now)
             if window is None:
                 return None
             self._open(window)
@@ -71,6 +78,19 @@ class HorizonReader(Reader):
 
     def close(self) -> None:
         self._inner.close()
+
+    def _tell_if_held(self, now: Horizon) -> None:
+        """Says now and then that a transaction holds rows back, for nobody sees what does not come."""
+        if now.oldest != self._after or now.oldest == now.next:
+            self._held_since = time.monotonic()
+        elif time.monotonic() - self._held_since >= _HELD_SECONDS:
+            self._held_since = time.monotonic()
+            log.warning(
+                "jdbc.horizon_held",
+                table=self.relation.name,
+                transaction=now.oldest,
+                remedy=f"Look in pg_stat_activity and pg_prepared_xacts for backend_xid {now.oldest % 2**32}.",
+            )
 
     def _open(self, window: Window) -> None:
         self._window = window

@@ -130,6 +130,10 @@ def column_problems(database: Database, relations: Sequence[Relation], config: C
     with database.connection() as connection:
         inspector = sa.inspect(connection)
         for relation in relations:
+            if config["transaction.horizon"] and relation.table in inspector.get_view_names(relation.schema):
+                yield ConfigProblem(
+                    "transaction.horizon", f"{relation.name} is a view, whose rows tell no transaction: name its tables"
+                )
             columns = {str(c["name"]).lower(): c for c in inspector.get_columns(relation.table, relation.schema)}
             keys = inspector.get_pk_constraint(relation.table, relation.schema).get("constrained_columns") or []
             required = {name for name, c in columns.items() if not c.get("nullable", True) or c["name"] in keys}

@@ -17,7 +17,9 @@ from sqlalchemy.sql import ColumnElement
 
 from tidegate.errors import FatalError
 
-_HORIZON = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::int8"
+_HORIZON = (
+    "SELECT pg_snapshot_xmin(s)::text::int8, pg_snapshot_xmax(s)::text::int8 FROM (SELECT pg_current_snapshot() AS s) t"
+)
 _END = "(SELECT pg_snapshot_xmax(pg_current_snapshot())::text::int8)"
 _EPOCH = 2**32
 _MIN_VERSION = 130000
@@ -49,8 +51,21 @@ class Window:
         return condition
 
 
-def horizon(connection: Connection) -> int:
-    """The oldest transaction that still runs on the server, or the next one to come.
+@dataclass(frozen=True, slots=True)
+class Horizon:
+    """What a snapshot tells of the transactions that write.
+
+    Args:
+        oldest: the oldest that still runs, or the next one to come.
+        next: the first number that none had.
+    """
+
+    oldest: int
+    next: int
+
+
+def horizon(connection: Connection) -> Horizon:
+    """The server's horizon at this moment.
 
     Raises:
         FatalError: the server is older than PostgreSQL 13 or something else.
@@ -61,8 +76,8 @@ def horizon(connection: Connection) -> int:
             f"The server is version {version // 10000} and tells no horizon of transactions.",
             remedy="Set transaction.horizon=false and a timestamp.delay.interval.ms.",
         )
-    found: int = connection.exec_driver_sql(_HORIZON).scalar_one()
-    return found
+    oldest, following = connection.exec_driver_sql(_HORIZON).one()
+    return Horizon(oldest, following)
 
 
 def next_window(after: int | None, now: int) -> Window | None:
