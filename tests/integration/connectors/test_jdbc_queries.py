@@ -83,25 +83,29 @@ def test_rows_whose_column_is_null_are_left_out_and_stop_nothing(target: TargetD
     assert [row["n"] for row in drained(run, len(expected))] == expected
 
 
-def test_a_delay_lets_late_numbers_in(target: TargetDatabase) -> None:
+@pytest.mark.parametrize("mode", ["incrementing", "timestamp", "timestamp+incrementing"])
+def test_a_delay_lets_rows_in_that_commit_late(target: TargetDatabase, mode: str) -> None:
     if target.kind == "sqlite":
         pytest.skip("SQLite has one writer at a time: none commits late")
-    target.run("CREATE TABLE t (id INTEGER PRIMARY KEY)")
-    target.run("INSERT INTO t VALUES (1)")
+    moment = target.pick(postgresql="timestamptz DEFAULT now()", mariadb="TIMESTAMP(6) DEFAULT CURRENT_TIMESTAMP(6)")
+    target.run(f"CREATE TABLE t (id INTEGER PRIMARY KEY, at {moment} NOT NULL)")
+    target.run("INSERT INTO t (id) VALUES (1)")
     late = target.connect()
     cursor = late.cursor()
     cursor.execute("BEGIN")
-    cursor.execute("INSERT INTO t VALUES (2)")
-    target.run("INSERT INTO t VALUES (3)")
+    cursor.execute("INSERT INTO t (id) VALUES (2)")
+    target.run("INSERT INTO t (id) VALUES (3)")
     run = harness(
         target,
-        mode="incrementing",
+        mode=mode,
         incrementing_column_name="id",
+        timestamp_column_name="at",
         table_whitelist="t",
         timestamp_delay_interval_ms="1500",
     )
     run.start()
-    assert run.poll() == 0, "3 is there, but has not been for so long"
+    run.poll()
+    assert 3 not in [row["id"] for row in run.rows()], "it is there, but has not been for so long"
     cursor.execute("COMMIT")
     late.close()
     run.drain(3, polls=100_000)
