@@ -188,6 +188,25 @@ def test_a_table_that_is_dropped_leaves_the_others_alone(database: Database) -> 
     run.crash()
 
 
+def test_a_table_that_is_gone_when_its_task_starts_anew_is_read_again_once_it_is_back(database: Database) -> None:
+    connection, config = database
+    make(connection, "t_1", "t_2", "t_3")
+    runs = split({**config, "table.include.list": "t_.*"}, 3)
+    for table in ("t_1", "t_3"):
+        connection.execute(f"DROP TABLE {table}".encode())
+    connection.execute("CREATE TABLE t_3 (name text)")
+    for run in runs:
+        run.start()
+    runs[1].drain(1)
+    assert [run.poll() for run in runs] == [0, 0, 0]
+    connection.execute("DROP TABLE t_3")
+    make(connection, "t_1", "t_3")
+    for run in runs:
+        run.drain(1)
+        run.crash()
+    assert [read(run) for run in runs] == [{"t_1"}, {"t_2"}, {"t_3"}], "each by the task that had it"
+
+
 def test_tables_that_are_named_have_to_stay(database: Database) -> None:
     connection, config = database
     make(connection, "t_1", "t_2")

@@ -16,22 +16,24 @@ _FINGERPRINT_BYTES = 8
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """One task's share of the tables that are not there yet.
+    """One task's share of the tables, those that are not there yet among them.
 
     Args:
         number: of the task.
         tasks: how many there are.
+        own: fingerprints of the tables that it has had from the beginning.
         others: fingerprints of the tables that the other tasks have had from the beginning.
     """
 
     number: int
     tasks: int
+    own: frozenset[str]
     others: frozenset[str]
 
     def includes(self, relation: Relation) -> bool:
-        """Whether a table that came later is this task's: each is one task's, without a word between them."""
+        """Whether a table is this task's: each is one task's, without a word between them."""
         found = fingerprint(relation)
-        return found not in self.others and int(found, 16) % self.tasks == self.number
+        return found in self.own or (found not in self.others and int(found, 16) % self.tasks == self.number)
 
 
 def shares(tables: Sequence[Relation], max_tasks: int, *, watched: bool) -> list[dict[str, str]]:
@@ -58,7 +60,10 @@ def shares(tables: Sequence[Relation], max_tasks: int, *, watched: bool) -> list
 def share_of(config: Mapping[str, str]) -> Share:
     """The share in a task's configuration; all where there is none."""
     number, _, tasks = config.get(TASK_SHARE, "0/1").partition("/")
-    return Share(int(number), int(tasks), frozenset(orjson.loads(config.get(TASK_OTHERS, "[]"))))
+    own = frozenset(
+        fingerprint(Relation(table, schema)) for schema, table in orjson.loads(config.get(TASK_TABLES, "[]"))
+    )
+    return Share(int(number), int(tasks), own, frozenset(orjson.loads(config.get(TASK_OTHERS, "[]"))))
 
 
 def fingerprint(relation: Relation) -> str:

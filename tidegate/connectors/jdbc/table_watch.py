@@ -66,6 +66,14 @@ class TableWatch:
         self._unsuited &= set(found)
         return Change([each for each in new if self._suits(each)], known - set(found))
 
+    def may_be_left_out(self, relation: Relation) -> bool:
+        """Whether a table that can not be read is one that is no more, or lacks what the mode needs.
+
+        Raises:
+            RetriableError: the database is away.
+        """
+        return relation not in chosen_tables(self._database, self._config, strict=False) or not self._suits(relation)
+
     def _suits(self, relation: Relation) -> bool:
         """Whether it has what the mode needs. One that has not is no reason to leave the others unread."""
         try:

@@ -109,7 +109,12 @@ class JdbcSourceTask(SourceTask):
     def _add(self, relation: Relation) -> None:
         assert self._database is not None
         offset = self._context.offset(relation.partition)
-        self._turns.append(_Turn(reader(self._database, relation, self._config, offset)))
+        try:
+            self._turns.append(_Turn(reader(self._database, relation, self._config, offset)))
+        except FatalError as error:
+            if self._watch is None or not self._watch.may_be_left_out(relation):
+                raise
+            log.warning("jdbc.table_left_out", table=relation.name, reason=str(error))
 
     def _apply(self, change: Change) -> None:
         for relation in change.new:
