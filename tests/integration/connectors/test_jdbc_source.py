@@ -18,7 +18,9 @@ import pytest
 from tests.integration.connectors.source_harness import SourceHarness
 from tests.support.eventually import eventually
 from tidegate.connectors.jdbc import JdbcSourceConnector
+from tidegate.connectors.jdbc.database import Database
 from tidegate.connectors.jdbc.postgres.copy_stream import CopyStream
+from tidegate.connectors.jdbc.url import parse_url
 from tidegate.devstack import Postgres
 from tidegate.errors import ConfigError, FatalError, RetriableError
 
@@ -328,7 +330,13 @@ def test_a_dropped_table_is_fatal_and_a_lost_database_retriable(database: Any, p
     with pytest.raises(FatalError, match="lacks what was asked for"):
         run.poll()
     run.crash()
-    gone = harness({**config, "connection.url": "jdbc:postgresql://127.0.0.1:1/x"}, mode="bulk", query="SELECT 1")
+    gone = harness(
+        {**config, "connection.url": "jdbc:postgresql://127.0.0.1:1/x"},
+        mode="bulk",
+        query="SELECT 1",
+        connection_attempts="2",
+        connection_backoff_ms="1",
+    )
     gone.start()
     with pytest.raises(RetriableError, match="does not answer"):
         gone.poll()
@@ -514,3 +522,25 @@ def test_a_server_that_refuses_copy_is_read_by_rows(database: Any, mode: str, mo
     run.drain(25)
     run.crash()
     assert sorted(row["id"] for row in run.rows()) == list(range(1, 26))
+
+
+@pytest.mark.parametrize(("stopping", "waits"), [(False, 2), (True, 1)])
+def test_connecting_is_tried_again_after_a_pause_until_told_to_stop(stopping: bool, waits: int) -> None:
+    waited: list[float] = []
+
+    def wait(seconds: float) -> bool:
+        waited.append(seconds)
+        return stopping
+
+    database = Database(
+        parse_url("jdbc:postgresql://127.0.0.1:1/x"),
+        connect_timeout_ms=1000,
+        statement_timeout_ms=1000,
+        attempts=3,
+        backoff_ms=250,
+        wait=wait,
+    )
+    with pytest.raises(RetriableError, match="does not answer"), database.connection():
+        pass
+    database.close()
+    assert waited == [0.25] * waits

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import orjson
 import pyarrow as pa
 import pytest
 import sqlalchemy as sa
@@ -17,9 +18,12 @@ from sqlalchemy.dialects import mysql, postgresql
 
 from tidegate.connectors.jdbc import column_types
 from tidegate.connectors.jdbc.column_types import arrow_type, to_array
+from tidegate.connectors.jdbc.keys import CONFIG
 from tidegate.connectors.jdbc.page_size import PageSize
-from tidegate.connectors.jdbc.position import Position, comparable, position_from
+from tidegate.connectors.jdbc.position import Position, comparable, earlier, moment_order, position_from
 from tidegate.connectors.jdbc.relation import Relation
+from tidegate.connectors.jdbc.shares import share_of, shares
+from tidegate.connectors.jdbc.table_names import TableNames, like
 from tidegate.connectors.jdbc.url import parse_url
 from tidegate.errors import FatalError
 
@@ -71,6 +75,10 @@ def test_unusable_urls_say_what_to_write(text: str) -> None:
         (sa.Numeric(), "best_fit", "postgresql", pa.float64()),
         (sa.Numeric(10, 0), "precision_only", "postgresql", pa.int64()),
         (sa.Numeric(9, 0), "best_fit", "postgresql", pa.int32()),
+        (sa.Numeric(18, 4), "best_fit", "postgresql", pa.float64()),
+        (sa.Numeric(19, 4), "best_fit", "postgresql", pa.decimal128(19, 4)),
+        (sa.Numeric(19, 4), "best_fit_eager_double", "postgresql", pa.float64()),
+        (sa.Numeric(19, 0), "best_fit_eager_double", "postgresql", pa.decimal128(19, 0)),
         (sa.Numeric(5, -2), "none", "postgresql", pa.decimal128(7, 0)),
         (postgresql.REAL(), "none", "postgresql", pa.float32()),
         (postgresql.TIMESTAMP(timezone=True), "none", "postgresql", pa.timestamp("us", "UTC")),
@@ -216,3 +224,126 @@ def test_a_wider_page_makes_the_next_one_shorter() -> None:
     assert size.rows == 555
     size.learn(0, 0)
     assert size.rows == 555
+
+
+@pytest.mark.parametrize(
+    ("query", "text", "parameters"),
+    [
+        ("SELECT a FROM t WHERE b = :b", "b = :b", {"b": "1"}),
+        ("SELECT a::int FROM t WHERE b=:b AND c = ':b'", "a::int FROM t WHERE b=:b AND c = ':b'", {"b": "1"}),
+        ("SELECT \":b\", `:b`, x[1:2], 'it''s :b' FROM t;", "x[1:2], 'it''s :b' FROM t", {}),
+        ("SELECT '12:30', :c FROM t", "'12:30', :c", {}),
+    ],
+)
+def test_only_named_parameters_outside_of_quotes_are_given(query: str, text: str, parameters: dict[str, str]) -> None:
+    relation = Relation(query=query, parameters=(("b", "1"), ("unused", "2")))
+    compiled = sa.select(sa.literal_column("*")).select_from(relation.source()).compile()
+    assert text in str(compiled)
+    assert compiled.params == parameters
+
+
+def names(**keys: str) -> TableNames:
+    required = {"connection.url": "jdbc:sqlite:x", "mode": "bulk", "topic.prefix": "x"}
+    given = {key.replace("_", "."): value for key, value in keys.items()}
+    return TableNames.from_config(CONFIG.parse({**required, **given}))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "matched", "qualified"),
+    [
+        (".*", ["public.a", "public.ab", "shop.a"], False),
+        ("a.*", ["public.a", "public.ab"], False),
+        ("shop\\..*", ["shop.a"], True),
+        ("shop.[ab]", ["shop.a"], True),
+        ("(a|b)", ["public.a"], False),
+        ("public.a.+", ["public.ab"], True),
+    ],
+)
+def test_patterns_match_wholly(pattern: str, matched: list[str], qualified: bool) -> None:
+    chosen = names(table_include_list=pattern)
+    assert (chosen.grows, chosen.names, chosen.qualified) == (True, [], qualified)
+    tables = [("public", "a"), ("public", "ab"), ("shop", "a")]
+    found = [f"{s}.{t}" for s, t in tables if chosen.matches(s, t, default=s == "public")]
+    assert found == matched
+
+
+def test_plain_names_are_names_and_choose_nothing_that_comes() -> None:
+    assert names(table_include_list="a,shop.b").names == ["a", "shop.b"]
+    assert not names(table_include_list="a,shop.b").grows
+    assert not names(table_whitelist="a").grows
+    assert names().grows
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [("a_b", ["a_b"]), ("a_c", ["axc"]), ("a%", ["a_b", "axb", "axc"]), ("x", []), ("%", ["a_b", "axb", "axc"])],
+)
+def test_like(pattern: str, found: list[str]) -> None:
+    assert like(pattern, ["a_b", "axb", "axc"]) == found
+
+
+@given(
+    st.integers(1, 6), st.sets(st.text("abc", min_size=1, max_size=3)), st.sets(st.text("abcd", min_size=1, max_size=4))
+)
+def test_each_table_is_one_tasks_whether_there_or_new(tasks: int, there: set[str], later: set[str]) -> None:
+    configs = shares([Relation(table) for table in sorted(there)], tasks, watched=True)
+    assert len(configs) == max(1, min(tasks, len(there)))
+    own = [[table for _, table in orjson.loads(config["tables"])] for config in configs]
+    for table in sorted(there | later):
+        takers = [number for number, config in enumerate(configs) if share_of(config).includes(Relation(table))]
+        assert len(takers) == 1
+        assert table not in there or table in own[takers[0]]
+
+
+def test_moments_are_in_order_whatever_they_are() -> None:
+    moments = [None, "-infinity", "0100-01-01 BC", "0044-03-15 BC", MOMENT, "10000-01-01", "infinity"]
+    assert all(before < after for before, after in itertools.pairwise(map(moment_order, moments)))
+    assert earlier(MOMENT, datetime.timedelta(hours=1)) == MOMENT - datetime.timedelta(hours=1)
+    assert earlier(datetime.date(2026, 1, 3), datetime.timedelta(days=1)) == datetime.date(2026, 1, 1)
+    assert earlier("infinity", datetime.timedelta(1)) is None
+    assert earlier(datetime.datetime.min.replace(tzinfo=UTC), datetime.timedelta(1)) is None
+
+
+CONFLUENT = {
+    "connection.attempts": 3,
+    "connection.backoff.ms": 10_000,
+    "catalog.pattern": None,
+    "schema.pattern": None,
+    "db.timezone": "UTC",
+    "numeric.precision.mapping": False,
+    "numeric.mapping": None,
+    "quote.sql.identifiers": "always",
+    "incrementing.column.name": None,
+    "timestamp.initial": None,
+    "timestamp.granularity": "connect_logical",
+    "validate.non.null": True,
+    "query.suffix": "",
+    "table.types": ["TABLE"],
+    "poll.interval.ms": 5000,
+    "table.poll.interval.ms": 60_000,
+    "timestamp.delay.interval.ms": 0,
+}
+
+
+def test_keys_have_the_defaults_of_confluents_connector() -> None:
+    config = CONFIG.parse({"connection.url": "jdbc:sqlite:x", "mode": "bulk", "topic.prefix": "x"})
+    assert {key: config[key] for key in CONFLUENT} == CONFLUENT
+    assert not any(config[key] for key in ("table.whitelist", "table.blacklist", "query", "dialect.name"))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("dialect.name", "Db2DatabaseDialect", "PostgreSqlDatabaseDialect"),
+        ("table.include.list", "a(", "not a regular expression"),
+        ("table.types", "TABLE,SYNONYM", "SYNONYM can not be read"),
+        ("quote.sql.identifiers", "maybe", "always or never"),
+        ("numeric.mapping", "best", "best_fit_eager_double"),
+        ("timestamp.granularity", "seconds", "micros_long"),
+        ("transaction.horizon.lookback", "-2", "-1"),
+    ],
+)
+def test_a_value_that_is_none_is_refused_with_those_that_are(key: str, value: str, words: str) -> None:
+    config = {"connection.url": "jdbc:sqlite:x", "mode": "bulk", "topic.prefix": "x", key: value}
+    [message] = [error for each in CONFIG.validate(config) for error in each.errors]
+    assert words in message

@@ -15,8 +15,9 @@ from sqlalchemy import types as sql
 from sqlalchemy.types import TypeEngine
 
 NumericMapping = str
-"""``none``, ``precision_only`` or ``best_fit``: see key ``numeric.mapping``."""
+"""``none``, ``precision_only``, ``best_fit`` or ``best_fit_eager_double``: see key ``numeric.mapping``."""
 
+_TO_DOUBLE = ("best_fit", "best_fit_eager_double")
 _UNSIGNED_BIGINT = pa.decimal128(20, 0)
 
 
@@ -36,6 +37,9 @@ def arrow_type(type_: TypeEngine[Any], mapping: NumericMapping = "none", *, back
         return element
     if isinstance(type_, sql.Boolean) or (name == "TINYINT" and getattr(type_, "display_width", None) == 1):
         return pa.bool_()
+    if backend == "oracle" and isinstance(type_, sql.Integer):
+        # NUMBER is both a number and an integer to SQLAlchemy; INTEGER is NUMBER(38, 0).
+        return _numeric(getattr(type_, "precision", 38), getattr(type_, "scale", 0), mapping, backend)
     if isinstance(type_, sql.Integer):
         return _integer(type_, name, backend)
     if isinstance(type_, (sql.Float, sql.Double)):
@@ -45,7 +49,9 @@ def arrow_type(type_: TypeEngine[Any], mapping: NumericMapping = "none", *, back
         return _numeric(type_.precision, type_.scale, mapping, backend)
     if isinstance(type_, sql.DateTime) or name == "TIMESTAMP":
         # MySQL's TIMESTAMP is an instant; its session time zone is set to UTC.
-        instant = getattr(type_, "timezone", False) or (name == "TIMESTAMP" and backend in ("mysql", "mariadb"))
+        instant = any(getattr(type_, kind, False) for kind in ("timezone", "local_timezone")) or (
+            name == "TIMESTAMP" and backend in ("mysql", "mariadb")
+        )
         return pa.timestamp("us", tz="UTC" if instant else None)
     if isinstance(type_, sql.Date):
         return pa.date32()
@@ -73,11 +79,11 @@ def _integer(type_: TypeEngine[Any], name: str, backend: str) -> pa.DataType:
 
 def _numeric(precision: int | None, scale: int | None, mapping: NumericMapping, backend: str) -> pa.DataType:
     if precision is None or precision > 76:
-        return pa.float64() if mapping == "best_fit" or backend == "sqlite" else pa.string()
+        return pa.float64() if mapping in _TO_DOUBLE or backend == "sqlite" else pa.string()
     places = scale or 0
     if mapping != "none" and places == 0 and precision <= 18:
         return pa.int32() if precision <= 9 else pa.int64()
-    if mapping == "best_fit":
+    if mapping in _TO_DOUBLE and places > 0 and (precision <= 18 or mapping == "best_fit_eager_double"):
         return pa.float64()
     precision, places = (precision - places, 0) if places < 0 else (max(precision, places), places)
     return pa.decimal128(precision, places) if precision <= 38 else pa.decimal256(precision, places)

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.types import TypeEngine
 
 from tidegate.connectors.jdbc.column_types import NumericMapping, arrow_type
+from tidegate.connectors.jdbc.granularity import converted
 from tidegate.connectors.jdbc.relation import Relation
 from tidegate.connectors.jdbc.rows import Rows
 from tidegate.errors import FatalError
@@ -25,6 +26,15 @@ Fingerprint = tuple[tuple[Any, ...], ...]
 def fingerprint(description: Sequence[Sequence[Any]]) -> Fingerprint:
     """The fingerprint of a DB-API cursor's description."""
     return tuple((str(column[0]), str(column[1]), column[4], column[5]) for column in description)
+
+
+def driver_type(shown: Sequence[Any]) -> str:
+    """The name that a driver has for a column's type; Oracle's shows it as ``<DbType DB_TYPE_DATE>``.
+
+    Args:
+        shown: the column as a fingerprint has it.
+    """
+    return str(shown[1]).removeprefix("<DbType ").removesuffix(">")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +90,21 @@ class Reading:
     fields: tuple[pa.Field, ...]
     arrays: Sequence[pa.Array]
     problems: Mapping[int, str]
+
+    def with_granularity(self, granularity: str) -> Reading:
+        """With timestamps in another form.
+
+        Args:
+            granularity: one of those of ``timestamp.granularity``.
+        """
+        problems = dict(self.problems)
+        fields, arrays = [], []
+        for field, array in zip(self.fields, self.arrays, strict=True):
+            new_field, new_array, faults = converted(field, array, granularity)
+            fields.append(new_field)
+            arrays.append(new_array)
+            problems = {**faults, **problems}
+        return Reading(tuple(fields), arrays, problems)
 
     def sound(self) -> pa.StructArray:
         """The rows that have no problem."""

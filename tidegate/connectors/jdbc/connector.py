@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import CursorResult
 
-from tidegate.connectors.jdbc.database import Database
+from tidegate.connectors.jdbc.database import Database, configured_url
 from tidegate.connectors.jdbc.keys import (
     BULK,
     CONFIG,
     INCREMENTING,
-    TASK_TABLES,
+    QUERY_PARAMETERS,
     TIMESTAMP,
     TIMESTAMP_INCREMENTING,
 )
 from tidegate.connectors.jdbc.relation import Relation
-from tidegate.connectors.jdbc.tables import chosen_tables, column_problems
+from tidegate.connectors.jdbc.shares import shares
+from tidegate.connectors.jdbc.table_watch import watches
+from tidegate.connectors.jdbc.tables import chosen_tables, column_problems, query_relation
 from tidegate.connectors.jdbc.task import JdbcSourceTask
 from tidegate.errors import ConfigError, ConfigProblem, RetriableError, TidegateError
 from tidegate.sdk.config_def import Config, ConfigDef
@@ -33,33 +34,79 @@ written in one Kafka transaction, and the task goes on after the last committed 
 
 What a poll finds depends on the mode:
 
-- **incrementing** finds new rows, not changes. A row that becomes visible after one with a greater value (two
-  transactions that commit in the other order) is not seen.
+- **incrementing** finds new rows, not changes, by a column that only grows.
 - **timestamp** finds new and changed rows by `timestamp.column.name`. Rows of equal time are never parted: an offset
-  stands between groups of equal timestamps. Rows younger than `timestamp.delay.interval.ms`, by the database's clock,
-  wait. A row that becomes visible later than that with an earlier timestamp is not seen: set the delay above the
-  longest transaction. A page holds at least one whole group of equal timestamps, however large it is: where a bulk
-  load gives millions of rows one timestamp, use **timestamp+incrementing**.
+  stands between groups of equal timestamps. A page holds at least one whole group of equal timestamps, however large
+  it is: where a bulk load gives millions of rows one timestamp, use **timestamp+incrementing**.
 - **timestamp+incrementing** as timestamp, with the growing column telling rows of equal time apart.
-- **bulk** reads everything each `poll.interval.ms`, and from the beginning after a restart.
+- **bulk** reads everything each `poll.interval.ms`, and from the beginning after a restart; with `bulk.chunks`, page
+  by page in the order of the primary key, and after a restart from where the round was. Rows that come or go behind
+  the page that is being read are the next round's.
 
-No mode sees deleted rows.
+No mode sees deleted rows. A row whose columns of the mode are null is never read (`validate.non.null`).
+
+### Rows that commit late
+
+Two transactions may commit in the other order than the one in which they took their number or their time. Whoever
+reads "all above the last one" loses the row that comes second. What to do depends on the database:
+
+- **PostgreSQL from version 13 on: `transaction.horizon=true`.** Rows are read by the transaction that wrote them,
+  window after window, each up to the oldest transaction that still writes. Nothing that commits late is lost, however
+  late, and whatever its number or time is, also one that an application or another clock made ([why and
+  how](../decisions/0019-late-commits-are-found-by-transaction.md)). The price: a row waits until all transactions of
+  the server that began to write before its own have ended, those in other databases included; the order in a topic is
+  that of the windows; in mode incrementing, a changed row comes again; and PostgreSQL has no index by transaction, so
+  that each round in which a transaction has ended looks through the table. Set `transaction.horizon.lookback` to bound
+  that to an index range: late rows further below the greatest value read than this are not seen. It needs no right but
+  SELECT. It reads tables and materialized views, not queries and views.
+- **Elsewhere: `timestamp.delay.interval.ms`.** Rows younger than this, by the database's clock, wait; in mode
+  incrementing, numbers above the greatest one that was there so long ago. A row that becomes visible later than that
+  with an earlier timestamp or a smaller number **is lost without a trace**: set the delay above the longest
+  transaction. SQLite has one writer at a time, and nothing to wait for.
+- Without either (the default, as Confluent's), such rows are lost.
+
+Times without a zone are compared as times of `db.timezone`. Where that has summer time, the clock on the wall shows
+one hour twice each autumn, and rows of the second pass are earlier than some that are read already: no delay helps;
+use columns with a time zone, UTC, or the horizon.
+
+### Reading
 
 Each page is found by the column of its mode: give it an index (mode timestamp+incrementing: one of both columns, time
 first), or each page sorts what is left of the table. PostgreSQL is read by binary COPY, several times as fast as rows;
-bulk is one query, whose snapshot PostgreSQL holds until the last row has been read.
+bulk without chunks is one query, whose snapshot PostgreSQL holds until the last row has been read. Pages are of
+`batch.max.rows`, whose default is larger than Confluent's 100, and of `batch.max.bytes`.
 
 Offsets: `{"incrementing": 1234}`, `{"timestamp": "2026-01-31T12:00:00.000001Z"}` or both, for each source partition
-`{"table": "schema.table"}` (a query's is `{"query": "query"}`). Timestamps are compared with microseconds.
+`{"table": "schema.table"}` (a query's is `{"query": "query"}`). Timestamps are compared with microseconds. With the
+horizon these are the greatest read, and beside them stands `horizon`, before which all transactions are read, and
+within a window `until`, its end, and `at`, how far it is read. `transaction.horizon` may be switched on and off. After
+the data was moved to another server, take `horizon`, `until` and `at` out of the offset. In chunks: `{"key": [12,
+"b"]}`.
 
-Types come from the database's catalogue, not from the data, so an empty column changes nothing. A column that is
-NOT NULL makes a required field. When a table is altered, rows from the next query on have the new schema.
-UUID, JSON, INTERVAL, ENUM and types without an equal in Arrow become text, and so does NUMERIC without precision.
-MySQL's and MariaDB's TIME, which may be negative or longer than a day, becomes text; BIT(1) a boolean, longer ones
-bytes. Their dates that are none (0000-00-00) are halted.
-A row with a value that its column can not hold, such as `infinity` or a date outside the years 1 to 9999, is halted by
-itself.
-The columns of a `query` are all nullable; in SQLite, which tells no types of them, they are text.
+### Tables
+
+Tables are shared among at most `tasks.max` tasks. With patterns, or when none are named, each task looks for new
+tables every `table.poll.interval.ms`; a new one is read by exactly one of the running tasks, and none is restarted. A
+new table that lacks what the mode needs is left out with a warning, and looked at again; one that is dropped, too.
+Tables that are named have to exist.
+
+### Types
+
+Types come from the database's catalogue, not from the data, so an empty column changes nothing. A column that is NOT
+NULL makes a required field. When a table is altered, rows from the next query on have the new schema. UUID, JSON,
+INTERVAL, ENUM and types without an equal in Arrow become text, and so does NUMERIC without precision. MySQL's and
+MariaDB's TIME, which may be negative or longer than a day, becomes text; BIT(1) a boolean, longer ones bytes. Their
+dates that are none (0000-00-00) are halted. A row with a value that its column can not hold, such as `infinity` or a
+date outside the years 1 to 9999, is halted by itself. The columns of a `query` are all nullable; in SQLite, which
+tells no types of them, they are text.
+
+### Which databases this was run on
+
+PostgreSQL, MariaDB and SQLite run in the tests. **No Oracle server was run**: its SQL text, types and fetch path are
+tested against python-oracledb (thin mode) as it is documented, with the driver's own data frames, and no more.
+Oracle's NUMBER(p,s) is a decimal, INTEGER a decimal of 38 digits, DATE and TIMESTAMP times without zone, TIMESTAMP
+WITH (LOCAL) TIME ZONE an instant; a timestamp column of the mode must not have more than six digits of a second. SQL
+Server is not supported.
 """
 
 
@@ -92,11 +139,10 @@ class JdbcSourceConnector(SourceConnector):
             return [{}]
         database = Database.from_config(config)
         try:
-            tables = [(relation.schema, relation.table) for relation in chosen_tables(database, config)]
+            tables = chosen_tables(database, config)
         finally:
             database.close()
-        tasks = max(1, min(max_tasks, len(tables)))
-        return [{TASK_TABLES: orjson.dumps(tables[number::tasks]).decode()} for number in range(tasks)]
+        return shares(tables, max_tasks, watched=watches(config))
 
 
 def _combinations(config: Config) -> Iterator[ConfigProblem]:
@@ -112,7 +158,34 @@ def _combinations(config: Config) -> Iterator[ConfigProblem]:
         yield ConfigProblem("query", f"excludes {', '.join(chosen)}: give either a query or tables")
     for first, second in (("table.whitelist", "table.include.list"), ("table.blacklist", "table.exclude.list")):
         if config[first] and config[second]:
-            yield ConfigProblem(second, f"means the same as {first}: give one of them")
+            yield ConfigProblem(second, f"is the newer form of {first}: give one of them")
+    yield from _horizon_problems(config)
+    given = config.with_prefix(QUERY_PARAMETERS)
+    used = query_relation(config).named_parameters() if config["query"] else set()
+    for name in sorted(set(given) - used):
+        yield ConfigProblem(
+            QUERY_PARAMETERS + name, f"there is no :{name} in the query: write it there, or remove this"
+        )
+    if config["bulk.chunks"] and (mode != BULK or config["query"]):
+        yield ConfigProblem("bulk.chunks", "is for tables in mode bulk: set it to false")
+
+
+def _horizon_problems(config: Config) -> Iterator[ConfigProblem]:
+    key = "transaction.horizon"
+    if not config[key]:
+        return
+    if configured_url(config).get_backend_name() != "postgresql":
+        yield ConfigProblem(key, "is PostgreSQL's only: set it to false, and a timestamp.delay.interval.ms")
+    elif config["query"]:
+        yield ConfigProblem(key, "is for tables, whose rows tell their transaction: set it to false, or name tables")
+    elif config["mode"] == BULK:
+        yield ConfigProblem(key, "means nothing in mode bulk, which reads all: set it to false, or another mode")
+    elif set(map(str.upper, config["table.types"])) & {"VIEW"}:
+        yield ConfigProblem("table.types", "a view's rows tell no transaction: leave VIEW out, or the horizon")
+    elif config["timestamp.delay.interval.ms"]:
+        yield ConfigProblem(
+            "timestamp.delay.interval.ms", "is not needed with transaction.horizon, which loses nothing: remove it"
+        )
 
 
 def _against_database(config: Config) -> Iterator[ConfigProblem]:
@@ -121,7 +194,7 @@ def _against_database(config: Config) -> Iterator[ConfigProblem]:
     )
     try:
         if config["query"]:
-            yield from _query_problems(database, Relation(query=config["query"]), config)
+            yield from _query_problems(database, query_relation(config), config)
         else:
             relations = chosen_tables(database, config)
             if config["mode"] != BULK or config["message.key.columns"]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -20,9 +20,13 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.pool import QueuePool
 
-from tidegate.connectors.jdbc.url import parse_url
+from tidegate.connectors.jdbc.keys import DIALECTS
+from tidegate.connectors.jdbc.url import parse_url, with_backend
 from tidegate.errors import FatalError, RetriableError, TidegateError
 from tidegate.sdk.config_def import Config
+from tidegate.telemetry.logging import get_logger
+
+log = get_logger(__name__)
 
 _CLOCK = {
     "postgresql": "SELECT clock_timestamp()",
@@ -43,14 +47,29 @@ class Database:
         url: where it is.
         connect_timeout_ms: deadline for connecting.
         statement_timeout_ms: deadline for one statement, where the database has such a thing.
+        attempts: how often to try to connect.
+        backoff_ms: pause between two attempts.
+        wait: waits so many seconds; true when there is no more time.
 
     Raises:
         FatalError: the driver for it is not installed.
     """
 
-    def __init__(self, url: URL, *, connect_timeout_ms: int, statement_timeout_ms: int) -> None:
+    def __init__(
+        self,
+        url: URL,
+        *,
+        connect_timeout_ms: int,
+        statement_timeout_ms: int,
+        attempts: int = 1,
+        backoff_ms: int = 0,
+        wait: Callable[[float], bool] | None = None,
+    ) -> None:
         self.url = url
         self.statement_timeout_ms = statement_timeout_ms
+        self._attempts = attempts
+        self._backoff = backoff_ms / 1000
+        self._wait = wait
         try:
             self.engine = _engine(url, connect_timeout_ms, statement_timeout_ms)
         except (ModuleNotFoundError, NoSuchModuleError) as error:
@@ -58,19 +77,30 @@ class Database:
             remedy = f"Install it: pip install 'tidegate[{_EXTRAS[module]}]'." if module in _EXTRAS else ""
             raise FatalError(f"The driver {module} for {url.get_backend_name()} is missing.", remedy=remedy) from error
 
-        self._driver_error: type[Exception] = self.engine.dialect.loaded_dbapi.Error
+        self.driver_error: type[Exception] = self.engine.dialect.loaded_dbapi.Error
 
     @classmethod
-    def from_config(cls, config: Config, *, connect_timeout_ms: int | None = None) -> Database:
+    def from_config(
+        cls, config: Config, *, connect_timeout_ms: int | None = None, wait: Callable[[float], bool] | None = None
+    ) -> Database:
         """The database a connector's configuration names.
+
+        Args:
+            config: the connector's configuration.
+            connect_timeout_ms: deadline for connecting, if not the configuration's.
+            wait: waits so many seconds between attempts to connect; true when there is no more time.
+                Without it there is one attempt.
 
         Raises:
             FatalError: the driver for it is not installed.
         """
         return cls(
-            parse_url(config["connection.url"], config["connection.user"], config["connection.password"]),
+            configured_url(config),
             connect_timeout_ms=connect_timeout_ms or config["connection.timeout.ms"],
             statement_timeout_ms=config["statement.timeout.ms"],
+            attempts=config["connection.attempts"],
+            backoff_ms=config["connection.backoff.ms"],
+            wait=wait,
         )
 
     @property
@@ -95,14 +125,29 @@ class Database:
             FatalError: it refuses the statement or the user.
         """
         try:
-            with self.engine.connect() as connection:
+            with self._connected() as connection:
                 yield connection
         except SQLAlchemyError as error:
             raise self.translate(error) from error
-        except self._driver_error as error:
-            wrapped = DBAPIError.instance(None, None, error, self._driver_error, dialect=self.engine.dialect)
+        except self.driver_error as error:
+            wrapped = DBAPIError.instance(None, None, error, self.driver_error, dialect=self.engine.dialect)
             assert isinstance(wrapped, SQLAlchemyError)
             raise self.translate(wrapped) from error
+
+    def _connected(self) -> Connection:
+        for attempt in range(1, self._attempts + 1):
+            try:
+                return self.engine.connect()
+            except SQLAlchemyError as error:
+                translated = self.translate(error)
+                last = attempt == self._attempts or self._wait is None
+                if last or not isinstance(translated, RetriableError):
+                    raise
+                log.warning("jdbc.connect_failed", database=self.name, attempt=attempt, error=str(translated))
+                assert self._wait is not None
+                if self._wait(self._backoff):
+                    raise
+        raise AssertionError("at least one attempt is made")
 
     def clock(self, connection: Connection) -> datetime:
         """The database's own time, with time zone."""
@@ -135,6 +180,17 @@ class Database:
     def close(self) -> None:
         """Closes the connection."""
         self.engine.dispose()
+
+
+def configured_url(config: Config) -> URL:
+    """The URL that a connector's configuration names, user, password and dialect applied.
+
+    Raises:
+        FatalError: it does not go together with ``dialect.name``.
+    """
+    url = parse_url(config["connection.url"], config["connection.user"], config["connection.password"])
+    dialect = config["dialect.name"]
+    return with_backend(url, DIALECTS[dialect]) if dialect else url
 
 
 def _engine(url: URL, connect_timeout_ms: int, statement_timeout_ms: int) -> Engine:
@@ -184,6 +240,9 @@ def _engine(url: URL, connect_timeout_ms: int, statement_timeout_ms: int) -> Eng
         @event.listens_for(engine, "connect")
         def _deadline(connection: Any, _record: Any) -> None:
             connection.call_timeout = statement_timeout_ms
+            with connection.cursor() as cursor:
+                # What is WITH LOCAL TIME ZONE is shown in the session's, and compared with times that have none in it.
+                cursor.execute("ALTER SESSION SET TIME_ZONE = '+00:00'")
 
     return engine
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any
 
@@ -96,6 +96,29 @@ def moment_text(moment: Moment) -> str:
     if moment.tzinfo is None:
         return moment.isoformat(timespec="microseconds")
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def moment_order(moment: Moment | None) -> tuple[int, Any]:
+    """A key that sorts the timestamps of one column, those that are text among them; None comes first."""
+    if moment is None:
+        return 0, ""
+    if not isinstance(moment, str):
+        return 3, moment
+    if moment in _LIMITS:
+        return (1, "") if moment == _LIMITS[0] else (5, "")
+    year, _, rest = moment.partition("-")
+    return (2, (-int(year), rest)) if moment.endswith(_BEFORE_CHRIST) else (4, (int(year), rest))
+
+
+def earlier(moment: Moment | None, distance: timedelta) -> Moment | None:
+    """A timestamp so long before another; None, before all, where that can not be told."""
+    if moment is None or isinstance(moment, str):
+        return None
+    try:
+        # A day is not over when its first millisecond is.
+        return moment - distance if isinstance(moment, datetime) else moment - distance - timedelta(days=1)
+    except OverflowError:
+        return None
 
 
 def whole(value: Any) -> int:

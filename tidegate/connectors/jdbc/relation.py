@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.sql import ColumnElement, quoted_name
 from sqlalchemy.sql.expression import FromClause
 
 from tidegate.records.avro_names import sanitized_full
+
+_QUOTED = r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`"""
+_COLONS = re.compile(_QUOTED + r"|(?<![:\w]):[A-Za-z_]\w*|:+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +25,15 @@ class Relation:
         table: the table's name; empty for a query.
         schema: its schema; None for the connection's default.
         query: a SELECT instead of a table.
+        parameters: values of the query's parameters, by name.
+        quote: False where names are written as they are; None where they are quoted when it makes a difference.
     """
 
     table: str = ""
     schema: str | None = None
     query: str | None = None
+    parameters: tuple[tuple[str, str], ...] = ()
+    quote: bool | None = None
 
     @property
     def name(self) -> str:
@@ -51,7 +59,27 @@ class Relation:
     def source(self) -> FromClause:
         """What comes after FROM."""
         if self.query is not None:
-            # A colon would begin a bind parameter.
-            escaped = self.query.strip().rstrip(";").replace(":", "\\:")
-            return sa.text(escaped).columns().subquery("tidegate_query")
-        return sa.table(self.table, schema=self.schema)
+            text = _COLONS.sub(self._escaped, self.query.strip().rstrip(";"))
+            used = {name: value for name, value in self.parameters if name in self.named_parameters()}
+            # Of no type: text in the database's own eyes, which it makes what it is compared with.
+            values = [sa.bindparam(name, value, sa.types.NullType()) for name, value in used.items()]
+            return sa.text(text).bindparams(*values).columns().subquery("tidegate_query")
+        return sa.table(
+            quoted_name(self.table, self.quote),
+            schema=None if self.schema is None else quoted_name(self.schema, self.quote),
+        )
+
+    def named_parameters(self) -> set[str]:
+        """The parameters in its query."""
+        return {found[1:] for found in _COLONS.findall(self.query or "") if found[0] == ":" and found.strip(":")}
+
+    def _escaped(self, found: re.Match[str]) -> str:
+        text = found.group()
+        given = text[0] == ":" and text[1:] in dict(self.parameters)
+        # Any other colon would begin a parameter of SQLAlchemy's.
+        return text if given else text.replace(":", "\\:")
+
+    def column(self, name: str) -> ColumnElement[Any]:
+        """One of its columns, for use in a statement."""
+        column: ColumnElement[Any] = sa.column(quoted_name(name, self.quote))
+        return column

@@ -42,6 +42,16 @@ def parse_url(text: str, user: str | None = None, password: str | None = None) -
     return url
 
 
+def with_backend(url: URL, backend: str) -> URL:
+    """The URL read by another dialect than its first part says.
+
+    Args:
+        url: as :func:`parse_url` gives it.
+        backend: kind of database, as SQLAlchemy names it.
+    """
+    return url if url.get_backend_name() == backend else url.set(drivername=_DRIVERS[backend])
+
+
 def _from_sqlalchemy(text: str) -> URL:
     try:
         url = make_url(text)

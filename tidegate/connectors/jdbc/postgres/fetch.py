@@ -60,7 +60,7 @@ class PostgresFetch(Fetch):
         if columns is None:
             driver.execute("ROLLBACK")
             return None
-        selected = projection(columns)
+        selected = projection(columns, self.catalogue.relation)
         query = _rendered(connection, driver, statement.with_only_columns(*selected.expressions))
         if self._copy:
             try:

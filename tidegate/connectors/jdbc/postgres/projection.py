@@ -13,6 +13,7 @@ from sqlalchemy.sql import ColumnElement
 
 from tidegate.connectors.jdbc.columns import Columns
 from tidegate.connectors.jdbc.postgres.decoders import decoder
+from tidegate.connectors.jdbc.relation import Relation
 
 _TEXT = types["text"]
 
@@ -30,15 +31,16 @@ class Projection:
     oids: Sequence[int]
 
 
-def projection(columns: Columns) -> Projection:
+def projection(columns: Columns, relation: Relation) -> Projection:
     """What to select for columns.
 
     Args:
         columns: as the catalogue has them; what a cursor showed of them has the types' numbers.
+        relation: whose they are.
     """
     expressions, oids = [], []
     for field, (name, code, *_) in zip(columns.fields, columns.seen, strict=True):
-        column: ColumnElement[Any] = sa.column(name)
+        column = relation.column(name)
         oid = int(code)
         if decoder(oid, field.type) is None:
             if _is_list_of_text(field.type):
