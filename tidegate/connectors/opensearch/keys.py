@@ -420,7 +420,9 @@ CONFIG = (
         group=_SECURITY,
     )
     .define("proxy.host", Type.STRING, "", Importance.LOW, "Host of an HTTP proxy; empty for none.", group=_SECURITY)
-    .define("proxy.port", Type.INT, 8080, Importance.LOW, "Port of the proxy.", validator=between(1, 65535), group=_SECURITY)
+    .define(
+        "proxy.port", Type.INT, 8080, Importance.LOW, "Port of the proxy.", validator=between(1, 65535), group=_SECURITY
+    )
     .define("proxy.username", Type.STRING, "", Importance.LOW, "User of the proxy.", group=_SECURITY)
     .define("proxy.password", Type.PASSWORD, "", Importance.LOW, "Its password.", group=_SECURITY)
 )
