@@ -543,7 +543,8 @@ def test_an_incremental_snapshot_while_the_table_changes_and_the_task_dies(captu
     try:
         _signal(capture, "execute-snapshot", '{"data-collections": ["public.t"], "type": "incremental"}')
         for _ in range(4):
-            _poll_into(capture, ledger, lambda: ledger.reads and ledger.reads % 100 > 50)
+            wanted = ledger.reads + 60
+            _poll_into(capture, ledger, lambda wanted=wanted: ledger.reads >= wanted or ledger.done(capture))
             capture.harness.poll(commit=False)
             capture.crash()
             capture.start()
