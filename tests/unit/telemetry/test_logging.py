@@ -6,6 +6,7 @@ import json
 import logging
 
 import pytest
+import structlog
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
@@ -13,13 +14,14 @@ from tidegate.telemetry.logging import configure, get_logger
 
 
 @pytest.fixture(autouse=True)
-def restore_root() -> object:
-    """Give pytest its log handlers back."""
+def restore_logging() -> object:
+    """Give pytest its log handlers back; what was configured writes to a stream that pytest closes."""
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
+    structlog.reset_defaults()
 
 
 def lines(capture: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
