@@ -299,5 +299,5 @@ def test_a_key_of_any_type_goes_on_where_it_was(capture: MySqlCapture) -> None:
 
 def test_the_keys_are_checked() -> None:
     problems = MySqlCdcConnector.config_def.validate({"database.server.id": "0", "snapshot.mode": "maybe"})
-    wrong = {value.name for value in problems if value.errors}
+    wrong = {value.key.name for value in problems if value.errors}
     assert wrong >= {"database.server.id", "snapshot.mode", "topic.prefix", "database.hostname"}

@@ -188,11 +188,6 @@ class Session:
             text = text[6:]
         return self.server.refusal(code, text.decode("utf-8", "replace"))
 
-    @property
-    def thread_id(self) -> int:
-        """The server's number of the connection."""
-        return int(self._connection.thread_id())
-
     def close(self) -> None:
         """Closes the connection without a word: what it reads may not have come to its end."""
         if self._connection.open:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 import uuid
-from collections.abc import Iterable
 
 _LENGTH = struct.Struct("<Q")
 
@@ -98,10 +97,3 @@ class MySqlGtids:
 
 
 Gtids = MariaDbGtids | MySqlGtids
-
-
-def with_added(gtids: Gtids, more: Iterable[str]) -> Gtids:
-    """The set with more transactions, in order; the same object."""
-    for gtid in more:
-        gtids.add(gtid)
-    return gtids

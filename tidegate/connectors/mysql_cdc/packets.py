@@ -6,7 +6,6 @@ import select
 import socket
 import ssl
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from tidegate.connectors.jdbc.postgres.cells import PADDING
@@ -48,20 +47,19 @@ class PacketReader:
         self._poll = select.poll()
         self._poll.register(sock, select.POLLIN)
 
-    def take(self, seconds: float, most_bytes: int, stopped: Callable[[], bool] = lambda: False) -> Packets | None:
+    def take(self, seconds: float, most_bytes: int) -> Packets | None:
         """The packets that are there, waiting so long for the first one; None when none came.
 
         Args:
             seconds: see above.
             most_bytes: stops to receive at about so many.
-            stopped: asked now and then whether to give up waiting.
 
         Raises:
             RetriableError: the connection is lost.
         """
         until = time.monotonic() + seconds
         while True:
-            whole = self._fill(until, most_bytes, stopped)
+            whole = self._fill(until, most_bytes)
             if whole is None:
                 return None
             found = self._cut()
@@ -70,7 +68,7 @@ class PacketReader:
             # A packet that is larger than what was asked for.
             most_bytes += _RECEIVE
 
-    def _fill(self, until: float, most_bytes: int, stopped: Callable[[], bool]) -> bool | None:
+    def _fill(self, until: float, most_bytes: int) -> bool | None:
         """Receives; None when nothing new came in time."""
         before = len(self._rest)
         while len(self._rest) < most_bytes or len(self._rest) == before:
@@ -78,7 +76,7 @@ class PacketReader:
                 if len(self._rest) > before or (before and self._holds_packet()):
                     break
                 left = until - time.monotonic()
-                if left <= 0 or stopped():
+                if left <= 0:
                     return None
                 if not self._ready(min(left, _STEP_SECONDS)):
                     continue

@@ -38,6 +38,8 @@ _BIG_ENDIAN_META = frozenset({NEWDECIMAL, ENUM, SET, VAR_STRING, STRING})
 _NUMERIC = frozenset({TINY, SHORT, INT24, LONG, LONGLONG, NEWDECIMAL, FLOAT, DOUBLE})
 _BLOBS = frozenset({BLOB, TINY_BLOB, MEDIUM_BLOB, LONG_BLOB, BLOB_COMPRESSED})
 _CHARACTER = frozenset({VARCHAR, VARCHAR_COMPRESSED, VAR_STRING, STRING, *_BLOBS})
+# Geometries are blobs to some servers.
+_CHARACTER_AND_GEOMETRY = _CHARACTER | {GEOMETRY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,19 +228,22 @@ class _Told:
         match kind:
             case 1:
                 numeric = [index for index, one in enumerate(types) if one in _NUMERIC]
-                # MariaDB counts years among the numbers.
-                if len(data) * 8 < len(numeric):
+                if (len(numeric) + 7) // 8 != len(data):
                     return
                 bits = _bits(data, len(data) * 8, most_significant_first=True)
                 self.unsigned = dict(zip(numeric, bits, strict=False))
             case 2:
                 numbers = _numbers(data)
-                every = [index for index, one in enumerate(types) if one in _CHARACTER]
+                every = [index for index, one in enumerate(types) if one in _CHARACTER_AND_GEOMETRY]
                 self.collations |= dict.fromkeys(every, numbers[0])
                 self.collations |= {every[a]: b for a, b in zip(numbers[1::2], numbers[2::2], strict=True)}
             case 3:
-                every = [index for index, one in enumerate(types) if one in _CHARACTER]
-                self.collations |= dict(zip(every, _numbers(data), strict=True))
+                numbers = _numbers(data)
+                for counted in (_CHARACTER_AND_GEOMETRY, _CHARACTER):
+                    every = [index for index, one in enumerate(types) if one in counted]
+                    if len(every) == len(numbers):
+                        self.collations |= dict(zip(every, numbers, strict=True))
+                        break
             case 4:
                 self.names = {index: name.decode() for index, name in enumerate(_strings(data))}
             case 5 | 6:
