@@ -129,6 +129,10 @@ class Topics:
                 self.ledger.record(str(message.topic()), key, orjson.loads(value) if value else None)
         return len(self.ledger.events)
 
+    def reaches(self, events: int) -> bool:
+        """Whether there have been so many events."""
+        return self.read() >= events
+
     def close(self) -> None:
         """Closes the consumer."""
         self._consumer.close()
@@ -159,7 +163,7 @@ async def test_killed_tasks_and_a_killed_server_lose_and_double_nothing(lab: Lab
             for kills in range(1, _KILLS + 1):
                 processes = eventually(partial(task_processes, worker), timeout=DEADLINE)
                 wanted = topics.read() + 150
-                eventually(lambda wanted=wanted: topics.read() >= wanted, timeout=DEADLINE)
+                eventually(partial(topics.reaches, wanted), timeout=DEADLINE)
                 for process in processes:
                     process.kill()
                 if kills == 2:

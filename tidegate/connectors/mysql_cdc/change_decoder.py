@@ -494,7 +494,7 @@ class ChangeDecoder:
         number = self._maps.get(body)
         if number is None:
             number = len(self._described)
-            self._described.append(parse_table_map(body))
+            self._described.append(parse_table_map(body, mariadb=self._mariadb))
             self._maps[body] = number
         return number
 

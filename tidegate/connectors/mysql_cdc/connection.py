@@ -162,9 +162,11 @@ class Session:
         rows = self.run("SHOW GLOBAL VARIABLES WHERE Variable_name = %s", [name])
         return None if not rows else str(rows[0][1])
 
-    def literal(self, value: Any) -> str:
-        """A value as a statement has it."""
-        return str(self._connection.literal(value))
+    @staticmethod
+    def literal(text: str) -> str:
+        """A text as a statement has it in the session's ``sql_mode``."""
+        escaped = text.replace("\\", "\\\\").replace("'", "''")
+        return f"'{escaped}'"
 
     def command(self, code: int, payload: bytes) -> PacketReader:
         """Sends a command whose answer the reader gives.

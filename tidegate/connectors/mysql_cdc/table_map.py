@@ -132,11 +132,12 @@ def decimal_bytes(precision: int, scale: int) -> int:
     return whole // 9 * 4 + _DIGIT_BYTES[whole % 9] + scale // 9 * 4 + _DIGIT_BYTES[scale % 9]
 
 
-def parse_table_map(body: bytes) -> TableMap:
+def parse_table_map(body: bytes, *, mariadb: bool = False) -> TableMap:
     """Reads a TABLE_MAP event.
 
     Args:
         body: of the event, without header and checksum.
+        mariadb: whether MariaDB wrote it, which counts years among the numbers that have a sign.
 
     Raises:
         ValueError: it is none.
@@ -153,7 +154,7 @@ def parse_table_map(body: bytes) -> TableMap:
     nullable = _bits(body[at : at + (count + 7) // 8], count, most_significant_first=False)
     at += (count + 7) // 8
     types, metas = _real_types(types, metas)
-    told = _Told.of(body[at:], types)
+    told = _Told.of(body[at:], types, _NUMERIC | {YEAR} if mariadb else _NUMERIC)
     columns = [
         MapColumn(
             types[index],
@@ -215,23 +216,21 @@ class _Told:
     primary_key: tuple[int, ...] = ()
 
     @classmethod
-    def of(cls, data: bytes, types: Sequence[int]) -> _Told:
+    def of(cls, data: bytes, types: Sequence[int], numeric: frozenset[int]) -> _Told:
         told, at = cls(), 0
         while at < len(data):
             kind = data[at]
             size, at = length_encoded(data, at + 1)
-            told._take(kind, data[at : at + size], types)
+            told._take(kind, data[at : at + size], types, numeric)
             at += size
         return told
 
-    def _take(self, kind: int, data: bytes, types: Sequence[int]) -> None:
+    def _take(self, kind: int, data: bytes, types: Sequence[int], numeric: frozenset[int]) -> None:
         match kind:
             case 1:
-                numeric = [index for index, one in enumerate(types) if one in _NUMERIC]
-                if (len(numeric) + 7) // 8 != len(data):
-                    return
+                signed = [index for index, one in enumerate(types) if one in numeric]
                 bits = _bits(data, len(data) * 8, most_significant_first=True)
-                self.unsigned = dict(zip(numeric, bits, strict=False))
+                self.unsigned = dict(zip(signed, bits, strict=False))
             case 2:
                 numbers = _numbers(data)
                 every = [index for index, one in enumerate(types) if one in _CHARACTER_AND_GEOMETRY]
