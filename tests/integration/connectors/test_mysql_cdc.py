@@ -249,7 +249,10 @@ def test_a_purged_log_is_made_good_when_needed(capture: MySqlCapture) -> None:
     capture.sql("INSERT INTO t VALUES (777, 'purged')")
     _purge(capture)
     capture.ledger.tables.clear()
-    capture.start().catch_up()
+    capture.start()
+    capture.until(lambda: capture.ledger.rows(capture.topic()) == capture.table())
+    capture.sql("INSERT INTO t VALUES (778, 'after it')")
+    capture.catch_up()
     assert capture.ledger.rows(capture.topic()) == capture.table()
 
 
