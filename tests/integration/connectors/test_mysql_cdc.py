@@ -10,6 +10,7 @@ from pathlib import Path
 import pymysql
 import pytest
 
+from tests.integration.connectors.certificate import Certificate
 from tests.integration.connectors.mysql_capture import MySqlCapture
 from tests.support.eventually import eventually
 from tests.support.needs_mariadb import install_or_skip
@@ -28,10 +29,17 @@ SETTINGS = {
 
 
 @pytest.fixture(scope="module")
-def server(state_dir: Path, pytestconfig: pytest.Config) -> Iterator[MariaDB]:
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    """The server's certificate, and those it is checked against."""
+    return Certificate.made(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture(scope="module")
+def server(state_dir: Path, pytestconfig: pytest.Config, certificate: Certificate) -> Iterator[MariaDB]:
     """MariaDB that writes a log."""
     install_or_skip(pytestconfig)
-    with MariaDB(state_dir, name="mysql-cdc", settings=SETTINGS) as component:
+    tls = {"ssl-cert": str(certificate.server), "ssl-key": str(certificate.key)}
+    with MariaDB(state_dir, name="mysql-cdc", settings=SETTINGS | tls) as component:
         yield component
 
 
@@ -382,6 +390,45 @@ def test_a_session_that_is_ended_loses_nothing(capture: MySqlCapture) -> None:
         capture.start()
     capture.catch_up()
     assert capture.ledger.rows(capture.topic()) == capture.table()
+
+
+def test_sequences_are_no_tables(capture: MySqlCapture) -> None:
+    capture.start().catch_up()
+    capture.sql("CREATE SEQUENCE s")
+    capture.sql("SELECT NEXTVAL(s)")
+    capture.sql("INSERT INTO t VALUES (NEXTVAL(s) + 500, 'from a sequence')")
+    capture.catch_up()
+    assert capture.ledger.rows(capture.topic()) == capture.table()
+    assert not capture.ledger.rows(capture.topic("s"))
+
+
+def test_a_statement_in_the_log_instead_of_rows_is_not_passed_over(capture: MySqlCapture) -> None:
+    capture.start().catch_up()
+    capture.sql("SET SESSION binlog_format=STATEMENT")
+    capture.sql("UPDATE t SET v = 'by statement' WHERE id = 1")
+    with pytest.raises(FatalError, match=r"statement instead of the rows.*binlog_format=ROW"):
+        capture.until(lambda: False)
+
+
+def test_writers_wait_only_so_long_for_a_snapshot_that_waits(capture: MySqlCapture) -> None:
+    other = capture.server.connect(capture.database)
+    with other, other.cursor() as cursor:
+        cursor.execute("LOCK TABLES t WRITE")
+        with pytest.raises(RetriableError, match="Lock wait timeout"):
+            capture.configure(snapshot_lock_timeout_ms="1000").start()
+    capture.start().catch_up()
+    assert capture.ledger.rows(capture.topic()) == capture.table()
+
+
+def test_over_tls(capture: MySqlCapture, certificate: Certificate) -> None:
+    capture.configure(database_ssl_mode="verify_ca", database_ssl_ca=str(certificate.ca)).start()
+    capture.sql("INSERT INTO t SELECT seq, repeat('big', 100) FROM seq_1001_to_3000")
+    capture.catch_up()
+    assert capture.ledger.rows(capture.topic()) == capture.table()
+    capture.crash()
+    capture.configure(database_ssl_ca=str(certificate.another_ca))
+    with pytest.raises(TidegateError, match="certificate verify failed"):
+        capture.start()
 
 
 def test_a_user_without_rights_is_told_so(capture: MySqlCapture) -> None:

@@ -47,7 +47,6 @@ class BinlogStream:
         self._session = session
         self._failure: TidegateError | None = None
         self._checksums = (catalogue.session.variable("binlog_checksum") or "NONE").upper() != "NONE"
-        self._heard = time.monotonic()
         self._settings(mariadb=catalogue.mariadb)
         self._register(server_id)
         flags = _ANNOTATE if annotate else 0
@@ -97,12 +96,10 @@ class BinlogStream:
         if self._failure is not None:
             raise self._failure
         packets = self._reader.take(seconds, most_bytes)
-        now = time.monotonic()
         if packets is None:
-            if now - self._heard > _SILENT_SECONDS:
+            if time.monotonic() - self._reader.heard > _SILENT_SECONDS:
                 raise RetriableError(f"The {self._session.server.name} has been silent for {_SILENT_SECONDS:.0f} s.")
             return None
-        self._heard = now
         packets = self._check(packets)
         if not packets.start:
             if self._failure is not None:

@@ -103,6 +103,16 @@ _OWN = (
         group=_SNAPSHOT,
     )
     .define(
+        "snapshot.lock.timeout.ms",
+        Type.LONG,
+        10_000,
+        Importance.LOW,
+        "How long to wait for the lock of a snapshot, in milliseconds; all who write have to wait meanwhile. The task "
+        "is started again with backoff when it was not had.",
+        validator=at_least(1000),
+        group=_SNAPSHOT,
+    )
+    .define(
         "snapshot.include.collection.list",
         Type.STRING,
         None,
@@ -148,7 +158,7 @@ _OWN = (
     .define(
         "max.batch.bytes",
         Type.LONG,
-        8 * 1024 * 1024,
+        4 * 1024 * 1024,
         Importance.MEDIUM,
         "About the most of the log that one batch holds; a larger event is taken whole.",
         validator=at_least(64 * 1024),

@@ -15,6 +15,8 @@ _HEADER = 4
 _LARGEST = 0xFFFFFF
 _RECEIVE = 1024 * 1024
 _STEP_SECONDS = 0.5
+_FLOWING = 32 * 1024
+_LINGER_SECONDS = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class PacketReader:
         self._rest = bytearray()
         self._poll = select.poll()
         self._poll.register(sock, select.POLLIN)
+        self.heard = time.monotonic()
+        """When something was last received, by the monotonic clock."""
 
     def take(self, seconds: float, most_bytes: int) -> Packets | None:
         """The packets that are there, waiting so long for the first one; None when none came.
@@ -72,7 +76,9 @@ class PacketReader:
         """Receives; None when nothing new came in time."""
         before = len(self._rest)
         while len(self._rest) < most_bytes or len(self._rest) == before:
-            if not self._ready(0.0):
+            # Many rows at once cost hardly more than few, so that much that comes is waited for, and little is not.
+            flowing = len(self._rest) - before >= _FLOWING
+            if not self._ready(_LINGER_SECONDS if flowing else 0.0):
                 if len(self._rest) > before or (before and self._holds_packet()):
                     break
                 left = until - time.monotonic()
@@ -91,6 +97,7 @@ class PacketReader:
                     break
                 raise RetriableError(f"The {self._name} has closed the connection.")
             self._rest += received
+            self.heard = time.monotonic()
         return True
 
     def _ready(self, seconds: float) -> bool:

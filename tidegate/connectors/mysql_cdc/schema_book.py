@@ -191,6 +191,8 @@ class SchemaBook:
         """
         if not self.rules.capture.table(described.table):
             return None
+        if described.table not in self.tables and described.is_sequence:
+            return None
         known = self._schemas.get(id(described))
         if known is not None:
             return known[1]

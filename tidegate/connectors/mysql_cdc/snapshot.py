@@ -52,18 +52,28 @@ class SnapshotSession:
     """A session that sees all tables as they were at one place in the log.
 
     Args:
-        session: becomes the snapshot's own.
+        session: becomes the snapshot's own, also where this fails.
         locking: ``snapshot.locking.mode``: ``minimal``, ``extended`` or ``none``.
+        lock_seconds: how long to wait for the lock, for which all who write have to wait meanwhile.
 
     Raises:
         TidegateError: the server is away, or refuses.
     """
 
-    def __init__(self, session: Session, locking: str) -> None:
+    def __init__(self, session: Session, locking: str, *, lock_seconds: int) -> None:
         self.session = session
         self._locked = locking != "none"
         self._kept_locked = locking == "extended"
+        try:
+            self._begin(lock_seconds)
+        except BaseException:
+            session.close()
+            raise
+
+    def _begin(self, lock_seconds: int) -> None:
+        session = self.session
         self.catalogue = Catalogue(session)
+        session.run(f"SET SESSION lock_wait_timeout={lock_seconds}")
         session.run("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         if self._locked:
             try:

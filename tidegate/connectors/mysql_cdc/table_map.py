@@ -27,6 +27,7 @@ VARCHAR, BIT, TIMESTAMP2, DATETIME2, TIME2, BLOB_COMPRESSED, VARCHAR_COMPRESSED 
 VECTOR, JSON, NEWDECIMAL, ENUM, SET = 242, 245, 246, 247, 248
 TINY_BLOB, MEDIUM_BLOB, LONG_BLOB, BLOB, VAR_STRING, STRING, GEOMETRY = 249, 250, 251, 252, 253, 254, 255
 
+_SEQUENCE = [LONGLONG] * 6 + [TINY, LONGLONG]
 _META_BYTES = {
     **dict.fromkeys(
         (FLOAT, DOUBLE, BLOB, TINY_BLOB, MEDIUM_BLOB, LONG_BLOB, BLOB_COMPRESSED, JSON, GEOMETRY, VECTOR), 1
@@ -115,6 +116,11 @@ class TableMap:
     table: TableId
     columns: Sequence[MapColumn]
     primary_key: Sequence[int] = field(default=())
+
+    @property
+    def is_sequence(self) -> bool:
+        """Whether it may be a sequence of MariaDB, which the log shows as a table of one row."""
+        return [column.type for column in self.columns] == _SEQUENCE
 
     @property
     def names(self) -> list[str] | None:

@@ -138,7 +138,7 @@ class MySqlCdcTask(SourceTask):
 
     def _without_data(self) -> Position:
         """The end of the log, with the tables as they are defined there."""
-        session = SnapshotSession(self._server.connect(), self._config["snapshot.locking.mode"])
+        session = self._snapshot_session()
         try:
             self._take_definitions(session.catalogue)
             end = session.end
@@ -148,6 +148,10 @@ class MySqlCdcTask(SourceTask):
         finally:
             session.close()
 
+    def _snapshot_session(self) -> SnapshotSession:
+        seconds = max(1, self._config["snapshot.lock.timeout.ms"] // 1000)
+        return SnapshotSession(self._server.connect(), self._config["snapshot.locking.mode"], lock_seconds=seconds)
+
     def _take_definitions(self, catalogue: Catalogue) -> Mapping[TableId, TableDefinition]:
         databases = catalogue.databases(self._capture.schema)
         tables = catalogue.tables(sorted(databases))
@@ -155,7 +159,7 @@ class MySqlCdcTask(SourceTask):
         return tables
 
     def _read_tables(self, base: Position | None) -> None:
-        session = SnapshotSession(self._server.connect(), self._config["snapshot.locking.mode"])
+        session = self._snapshot_session()
         try:
             if base is None:
                 tables = self._take_definitions(session.catalogue)
