@@ -81,7 +81,8 @@ def test_a_replica_takes_over(servers: tuple[MariaDB, MariaDB]) -> None:
 
 def _has_last(replica: MariaDB, database: str) -> bool:
     # The database may not have come yet.
-    with contextlib.suppress(pymysql.err.MySQLError), replica.connect(database) as connection:
-        with connection.cursor() as cursor:
+    with contextlib.suppress(pymysql.err.MySQLError):
+        connection = replica.connect(database)
+        with connection, connection.cursor() as cursor:
             return bool(cursor.execute("SELECT 1 FROM mark WHERE id = 'last'"))
     return False
