@@ -73,7 +73,7 @@ class CaptureFilter:
 
     def table(self, table: TableId) -> bool:
         """Whether changes of a table are captured."""
-        return self.schema(table.schema) and table.name in self._tables
+        return table.schema not in self._builtin and table.schema in self._schemas and table.name in self._tables
 
     def column(self, table: TableId, column: str) -> bool:
         """Whether a column is part of its table's records."""

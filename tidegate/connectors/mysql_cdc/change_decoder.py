@@ -19,6 +19,7 @@ from tidegate.connectors.cdc.change_batch import (
     Changes,
     Operations,
     change_batch,
+    key_changed,
 )
 from tidegate.connectors.cdc.topic_names import TopicNames
 from tidegate.connectors.cdc.transactions import EventCounts, TransactionMark, transaction_batch
@@ -136,11 +137,22 @@ class _Part:
     file: str
     order: Numbers = field(default_factory=lambda: _NO_ROWS)
     table_order: Numbers = field(default_factory=lambda: _NO_ROWS)
+    piece: _Piece | None = None
 
     @property
     def event(self) -> Positions:
         """For each row the number of its event in the chunk."""
         return self.events[self.rows.event]
+
+    @property
+    def weights(self) -> Numbers:
+        """How many change events each row is: an update of the key is two."""
+        ones = np.ones(len(self.rows.event), np.int64)
+        changes = None if self.piece is None else self.piece.changes
+        if changes is None or self.op != UPDATE or changes.key_before is None or changes.key_after is None:
+            return ones
+        weights: Numbers = ones + key_changed(changes.key_before, changes.key_after)
+        return weights
 
 
 class ChangeDecoder:
@@ -255,12 +267,12 @@ class ChangeDecoder:
             others = self._statement(events, context, index, statement)
             if others:
                 # What comes before a statement about a table is told before it.
-                self._number(context, parts)
+                self._number(events, context, parts)
                 batches += self._told(events, context, parts, halted)
                 parts = []
                 batches += others
         parts += self._parts(events, described, context, done, len(events))
-        self._number(context, parts)
+        self._number(events, context, parts)
         batches += self._told(events, context, parts, halted)
         if self._rules.transactions:
             marks = self._marks(events, context, ends)
@@ -331,37 +343,30 @@ class ChangeDecoder:
         self._query = texts[-1]
         return pa.array(texts, pa.string()), np.searchsorted(marks, np.arange(len(events)), side="right")
 
-    def _number(self, context: _Context, parts: Sequence[_Part]) -> None:
+    def _number(self, events: Events, context: _Context, parts: Sequence[_Part]) -> None:
         """Numbers captured changes within their transactions, and counts them."""
         counts = [one.captured for one in context.transactions]
         told = [part for part in parts if part.op not in self._rules.skipped and len(part.rows.event)]
         if not told or not self._rules.transactions:
             return
-        before = np.array([one.total for one in counts], np.int64)
-        event = np.concatenate([part.event for part in told])
-        row = np.concatenate([part.rows.row for part in told])
-        order = np.lexsort((row, event))
-        ranks = np.empty(len(order), np.int64)
-        ranks[order] = _ranks(context.which[event[order]], before)
-        ends = np.cumsum([len(part.rows.event) for part in told])
-        for part, piece in zip(told, np.split(ranks, ends[:-1]), strict=True):
-            part.order = piece
+        for part in told:
+            part.piece = self._changes(events, context, part)
+        for part, order in zip(told, _orders(context, told, [one.total for one in counts]), strict=True):
+            part.order = order
         by_table: dict[str, list[_Part]] = {}
         for part in told:
             by_table.setdefault(part.schema.definition.table.name, []).append(part)
         for name, of_table in by_table.items():
-            before = np.array([one.tables.get(name, 0) for one in counts], np.int64)
-            event = np.concatenate([part.event for part in of_table])
-            row = np.concatenate([part.rows.row for part in of_table])
-            order = np.lexsort((row, event))
-            ranks = np.empty(len(order), np.int64)
-            ranks[order] = _ranks(context.which[event[order]], before)
-            ends = np.cumsum([len(part.rows.event) for part in of_table])
-            for part, piece in zip(of_table, np.split(ranks, ends[:-1]), strict=True):
-                part.table_order = piece
-            for which, count in zip(*np.unique(context.which[event], return_counts=True), strict=True):
-                counts[which].total += int(count)
-                counts[which].tables[name] = counts[which].tables.get(name, 0) + int(count)
+            before = [one.tables.get(name, 0) for one in counts]
+            for part, order in zip(of_table, _orders(context, of_table, before), strict=True):
+                part.table_order = order
+        for name, of_table in by_table.items():
+            which = np.concatenate([context.which[part.event] for part in of_table])
+            numbers = np.bincount(which, np.concatenate([part.weights for part in of_table]), len(counts))
+            for count, number in zip(counts, numbers.astype(int).tolist(), strict=True):
+                if number:
+                    count.total += number
+                    count.tables[name] = count.tables.get(name, 0) + number
 
     def _marks(self, events: Events, context: _Context, ends: Mask) -> list[TransactionMark]:
         """The beginnings and ends of transactions with captured changes."""
@@ -603,10 +608,13 @@ class ChangeDecoder:
         self, events: Events, context: _Context, parts: Sequence[_Part], halted: list[tuple[str, bytes, str]]
     ) -> Batch | None:
         schema = parts[0].schema
-        pieces = [self._changes(events, context, part) for part in parts]
+        pieces = [self._changes(events, context, part) if part.piece is None else part.piece for part in parts]
         event = np.concatenate([part.event for part in parts])
         row = np.concatenate([part.rows.row for part in parts])
         changes = _joined([piece.changes for piece in pieces])
+        if self._rules.transactions:
+            blocks = [self._transaction_blocks(context, part) for part in parts]
+            changes = replace(changes, transaction=pa.concat_arrays(blocks))
         problems: dict[int, str] = {}
         base = 0
         for piece in pieces:
@@ -647,9 +655,8 @@ class ChangeDecoder:
         source = self._blocks.changes(
             schema.definition.table, self._places(events, context, part.event, part.rows.row, part.file)
         )
-        transaction = self._transaction_blocks(context, part) if self._rules.transactions else None
         op = np.full(count, part.op, np.uint8)
-        return _Piece(Changes(op, before, after, key_before, key_after, source, transaction), problems)
+        return _Piece(Changes(op, before, after, key_before, key_after, source), problems)
 
     def _values(self, schema: TableSchema, image: Image, problems: dict[int, str]) -> dict[int, pa.Array]:
         found = {}
@@ -817,11 +824,18 @@ def _in_order(values: npt.NDArray[Any]) -> list[int]:
     return [int(one) for one in found[np.argsort(first)]]
 
 
-def _ranks(which: Numbers, before: Numbers) -> Numbers:
-    """The number of each row within its group, from 1 and on from how many there were before."""
-    first = np.searchsorted(which, which)
-    ranks: Numbers = np.arange(len(which)) - first + 1 + before[which]
-    return ranks
+def _orders(context: _Context, parts: Sequence[_Part], before: Sequence[int]) -> list[Numbers]:
+    """For each row of parts its number within its transaction, from 1 and on from how many there were before."""
+    event = np.concatenate([part.event for part in parts])
+    row = np.concatenate([part.rows.row for part in parts])
+    weights = np.concatenate([part.weights for part in parts])
+    order = np.lexsort((row, event))
+    which, weights = context.which[event[order]], weights[order]
+    so_far = np.cumsum(weights) - weights
+    numbers = np.empty(len(order), np.int64)
+    numbers[order] = so_far - so_far[np.searchsorted(which, which)] + 1 + np.array(before, np.int64)[which]
+    ends = np.cumsum([len(part.rows.event) for part in parts])
+    return np.split(numbers, ends[:-1])
 
 
 def _joined(parts: Sequence[Changes]) -> Changes:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from tidegate.connectors.cdc.table_id import TableId
-from tidegate.records.envelope import SCHEMA_NAME
+from tidegate.records.envelope import SCHEMA_NAME, SEMANTIC_TYPE
 
 _BLOCK = pa.struct(
     [
@@ -17,7 +17,7 @@ _BLOCK = pa.struct(
         pa.field("connector", pa.string(), nullable=False),
         pa.field("name", pa.string(), nullable=False),
         pa.field("ts_ms", pa.int64(), nullable=False),
-        pa.field("snapshot", pa.string()),
+        pa.field("snapshot", pa.string(), metadata={SEMANTIC_TYPE: b"io.debezium.data.Enum"}),
         pa.field("db", pa.string(), nullable=False),
         pa.field("sequence", pa.string()),
         pa.field("ts_us", pa.int64()),

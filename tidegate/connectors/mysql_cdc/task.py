@@ -244,17 +244,19 @@ class MySqlCdcTask(SourceTask):
         except FatalError as error:
             return self._anew(error)
         batches: list[Batch] = []
+        halted = False
         if events is not None:
             decoded = self._decoder.decode(events)
             for topic, raw, message in decoded.halted:
                 self._context.halt(topic, raw, message)
+                halted = True
             batches += decoded.batches
             if decoded.seconds:
                 self._look_at_lag(decoded.seconds)
         batches += self._beat()
         position = self._decoder.position
         due = time.monotonic() >= self._keep_due
-        if not batches and not (due and position != self._sent):
+        if not batches and not halted and not (due and position != self._sent):
             return self._kept(None, [])
         return self._kept(position, batches)
 

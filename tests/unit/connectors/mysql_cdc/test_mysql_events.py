@@ -177,3 +177,13 @@ def test_skipped_operations_and_transactions_in_order() -> None:
     assert [(row["op"], row["transaction"]["total_order"]) for row in values(found)] == [("c", 1), ("c", 2)]
     (marks,) = [batch.value.to_pylist() for batch in found.batches if batch.topic == "p.transaction"]
     assert [(mark["status"], mark["event_count"]) for mark in marks] == [("BEGIN", None), ("END", 2)]
+
+
+def test_an_update_of_the_key_is_two_events_of_its_transaction() -> None:
+    log = Log()
+    log.transaction(10, rows(UPDATE, (1, "a"), (2, "a")), rows(INSERT, (3, "c")))
+    found = decoder(START, EventRules(transactions=True)).decode(events(log.events))
+    orders = [(row["op"], row["transaction"]["total_order"]) for row in values(found) if row]
+    assert (orders[0], orders[-1]) == (("d", 1), ("c", 3))
+    (marks,) = [batch.value.to_pylist() for batch in found.batches if batch.topic == "p.transaction"]
+    assert marks[1]["data_collections"] == [{"data_collection": "d.t", "event_count": 3}]
