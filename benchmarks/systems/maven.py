@@ -23,6 +23,10 @@ PLUGINS = {
         f"debezium-postgres-{DEBEZIUM}",
         (f"io.debezium:debezium-connector-postgres:{DEBEZIUM}",),
     ),
+    "debezium-mariadb": (
+        f"debezium-mariadb-{DEBEZIUM}",
+        (f"io.debezium:debezium-connector-mariadb:{DEBEZIUM}",),
+    ),
     "debezium-jdbc": (f"debezium-jdbc-{DEBEZIUM}", (f"io.debezium:debezium-connector-jdbc:{DEBEZIUM}",)),
     # 1.10.0 names an artifact (iceberg-kafka-connect-events) that was never published in that version.
     "iceberg": (

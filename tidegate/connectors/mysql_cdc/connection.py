@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Sequence
 from typing import Any
 
+from tidegate.connectors.mysql_cdc.keys import MARIADB_SSL_MODES
 from tidegate.connectors.mysql_cdc.packets import PacketReader
 from tidegate.errors import ConfigError, ConfigProblem, FatalError, RetriableError, TidegateError
 from tidegate.sdk.config_def import Config
@@ -197,7 +198,7 @@ class Session:
 
 
 def _encryption(config: Config) -> dict[str, Any]:
-    mode = config["database.ssl.mode"]
+    mode: str = MARIADB_SSL_MODES.get(config["database.ssl.mode"], config["database.ssl.mode"])
     if mode == "disabled":
         return {"ssl_disabled": True}
     if mode == "preferred":

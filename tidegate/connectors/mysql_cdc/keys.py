@@ -9,6 +9,13 @@ _DATABASE, _SNAPSHOT, _STREAM, _TYPES = "Database", "Snapshot", "Streaming", "Ty
 SNAPSHOT_MODES = ("initial", "initial_only", "no_data", "never", "always", "when_needed")
 LOCKING_MODES = ("minimal", "extended", "none")
 SSL_MODES = ("disabled", "preferred", "required", "verify_ca", "verify_identity")
+MARIADB_SSL_MODES = {
+    "disable": "disabled",
+    "trust": "required",
+    "verify-ca": "verify_ca",
+    "verify-full": "verify_identity",
+}
+"""The words of Debezium's MariaDB connector, and what its MySQL connector calls them."""
 
 _OWN = (
     ConfigDef()
@@ -47,8 +54,9 @@ _OWN = (
         "preferred",
         Importance.MEDIUM,
         "Whether the connection is encrypted, and how the server proves itself: disabled, preferred (where the server "
-        "can), required, verify_ca (its certificate is checked), verify_identity (its host name as well).",
-        validator=one_of(*SSL_MODES),
+        "can), required, verify_ca (its certificate is checked), verify_identity (its host name as well). The words of "
+        "Debezium's MariaDB connector are understood too: disable, trust, verify-ca, verify-full.",
+        validator=one_of(*SSL_MODES, *MARIADB_SSL_MODES),
         group=_DATABASE,
     )
     .define(
