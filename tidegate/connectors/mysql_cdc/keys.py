@@ -28,7 +28,15 @@ _OWN = (
         validator=non_empty,
         group=_DATABASE,
     )
-    .define("database.port", Type.INT, 3306, Importance.HIGH, "Its port.", validator=between(1, 65535), group=_DATABASE)
+    .define(
+        "database.port",
+        Type.INT,
+        3306,
+        Importance.HIGH,
+        "Port of the server.",
+        validator=between(1, 65535),
+        group=_DATABASE,
+    )
     .define(
         "database.user",
         Type.STRING,
