@@ -24,7 +24,11 @@ pytestmark = pytest.mark.apache_kafka
 
 _DEADLINE = 120.0
 _TABLES = ("v", "orders", "order_lines", "mark")
-_LEFT_OUT: set[str] = set()
+# Statements with these types of MariaDB are more than Debezium's parser understands: its task fails.
+_LEFT_OUT = {"ip4", "ip6"}
+# Debezium sees MariaDB's JSON as the text with a check that it is, where it has it from the snapshot. A float is the
+# same number, of which Connect's JSON has fewer digits.
+_OTHERWISE = (".js.name:", ".after.f:")
 _OF_THE_RUN = ("ts_ms", "ts_us", "ts_ns")
 _OF_THE_SNAPSHOT = ("ts_ms", "ts_us", "ts_ns", "file", "pos", "gtid", "snapshot")
 
@@ -213,20 +217,31 @@ def _shape(schema: dict[str, Any] | None) -> Any:
 @pytest.mark.parametrize("table", _TABLES)
 def test_events(told: tuple[Told, Told], table: str) -> None:
     theirs, ours = told
-    differences = list(_differences(theirs.events[table], ours.events[table]))
-    assert differences == []
+    assert _unlisted(theirs.events[table], ours.events[table]) == []
 
 
 @pytest.mark.parametrize("table", _TABLES)
 def test_schemas(told: tuple[Told, Told], table: str) -> None:
     theirs, ours = told
-    assert sorted(set(_differences(theirs.schemas[table], ours.schemas[table]))) == []
+    assert _unlisted(theirs.schemas[table], ours.schemas[table]) == []
 
 
 def test_transactions(told: tuple[Told, Told]) -> None:
     theirs, ours = told
-    differences = list(_differences(theirs.events["transaction"], ours.events["transaction"]))
-    assert differences == []
+    of_streams = [_in_order(told.events["transaction"]) for told in (theirs, ours)]
+    assert list(_differences(*of_streams)) == []
+
+
+def _in_order(marks: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+    """With the tables of each transaction by name: their order is no order."""
+    for _, value in marks:
+        if value["data_collections"]:
+            value["data_collections"].sort(key=lambda one: one["data_collection"])
+    return marks
+
+
+def _unlisted(theirs: Any, ours: Any) -> list[str]:
+    return [one for one in _differences(theirs, ours) if not any(known in one for known in _OTHERWISE)]
 
 
 def _differences(theirs: Any, ours: Any, path: str = "") -> Iterator[str]:

@@ -67,7 +67,8 @@ class Changes:
             deleted. None for all null.
         key_after: struct array of n keys after the change; null for ``d`` and ``t``. None for a table without a key.
         source: struct array of n ``source`` blocks.
-        transaction: struct array of n blocks of type :data:`TRANSACTION_BLOCK`; None where it is not provided.
+        transaction: struct array of n blocks of type :data:`TRANSACTION_BLOCK`; None where it is not provided. An
+            update that changes the key takes two numbers, of which it has the first.
     """
 
     op: Operations
@@ -107,7 +108,7 @@ def change_batch(shape: EventShape, changes: Changes, *, tombstones: bool) -> Ba
             before.cast(row) if before.type != row else before,
             plan.taken(changes.after, plan.without_after),
             plan.taken(changes.source, None),
-            pa.nulls(ones, TRANSACTION_BLOCK) if changes.transaction is None else plan.taken(changes.transaction, None),
+            _transactions(changes, plan, ones),
             _codes(op),
             _constant(nanos // _NANOS_PER_MILLI, ones),
             _constant(nanos // _NANOS_PER_MICRO, ones),
@@ -205,6 +206,19 @@ class _Plan:
         if missing is None or not missing.any():
             return column.take(pa.array(self.rows))
         return column.take(pa.array(self.rows, mask=missing))
+
+
+def _transactions(changes: Changes, plan: _Plan, ones: int) -> pa.Array:
+    """The ``transaction`` blocks; the create event of a changed key comes after its delete event."""
+    if changes.transaction is None:
+        return pa.nulls(ones, TRANSACTION_BLOCK)
+    blocks = plan.taken(changes.transaction, None)
+    if plan.rows is None or not plan.as_create.any():
+        return blocks
+    later = pa.array(plan.as_create.astype(np.int64))
+    names, *orders = blocks.flatten()
+    columns = [names, *(pc.add(order, later) for order in orders)]
+    return pa.StructArray.from_arrays(columns, fields=list(TRANSACTION_BLOCK))
 
 
 def _keys(shape: EventShape, changes: Changes, plan: _Plan) -> pa.Array:

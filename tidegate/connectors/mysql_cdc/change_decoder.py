@@ -107,6 +107,8 @@ class _Transaction:
     gtid: str | None = None
     captured: EventCounts = field(default_factory=EventCounts)
     pos: int = 0
+    begin_told: bool = False
+    """Whether the record of its beginning is in Kafka."""
 
 
 @dataclass(slots=True)
@@ -367,25 +369,23 @@ class ChangeDecoder:
                 if number:
                     count.total += number
                     count.tables[name] = count.tables.get(name, 0) + number
+        for part in told:
+            for which in np.unique(context.which[part.event[~self._fresh(context, part.event)]]).tolist():
+                context.transactions[which].begin_told = True
 
     def _marks(self, events: Events, context: _Context, ends: Mask) -> list[TransactionMark]:
         """The beginnings and ends of transactions with captured changes."""
         marks: list[TransactionMark] = []
         ended = set(context.which[ends].tolist())
-        is_row = log.OPERATIONS[events.kinds] != 0
         for which, transaction in enumerate(context.transactions):
             counts = transaction.captured
-            if not counts.total:
-                continue
-            rows = np.flatnonzero((context.which == which) & is_row)
-            seen = np.flatnonzero(context.which == which)
+            seen = np.flatnonzero(context.which == which) if counts.total else _NO_ROWS
             if not len(seen):
                 continue
             millis = int(events.seconds[seen[0]]) * 1000
-            resumed, passed = self._resumed
-            again = transaction.name == resumed and passed > 0
-            if len(rows) and context.number[rows[0]] == 0 and not again:
+            if not transaction.begin_told:
                 marks.append(TransactionMark(transaction.name, millis))
+                transaction.begin_told = True
             if which in ended:
                 marks.append(TransactionMark(transaction.name, millis, dict(counts.tables)))
         return marks
@@ -500,7 +500,15 @@ class ChangeDecoder:
         places = self._places(events, context, np.array([index]), _NO_ROWS[:0], self._file)
         source = self._blocks.changes(change.table, places)
         op = np.full(1, TRUNCATE, np.uint8)
-        return [change_batch(schema.shape, Changes(op, None, nothing, None, keys, source), tombstones=False)]
+        changes = Changes(op, None, nothing, None, keys, source)
+        if self._rules.transactions:
+            transaction = context.transactions[int(context.which[index])]
+            counts, name = transaction.captured, change.table.name
+            counts.total += 1
+            counts.tables[name] = counts.tables.get(name, 0) + 1
+            block = {"id": transaction.name, "total_order": counts.total, "data_collection_order": counts.tables[name]}
+            changes = replace(changes, transaction=pa.array([block], TRANSACTION_BLOCK))
+        return [change_batch(schema.shape, changes, tombstones=False)]
 
     # Rows.
 

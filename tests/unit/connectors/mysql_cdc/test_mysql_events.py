@@ -184,6 +184,23 @@ def test_an_update_of_the_key_is_two_events_of_its_transaction() -> None:
     log.transaction(10, rows(UPDATE, (1, "a"), (2, "a")), rows(INSERT, (3, "c")))
     found = decoder(START, EventRules(transactions=True)).decode(events(log.events))
     orders = [(row["op"], row["transaction"]["total_order"]) for row in values(found) if row]
-    assert (orders[0], orders[-1]) == (("d", 1), ("c", 3))
+    assert orders == [("d", 1), ("c", 2), ("c", 3)]
     (marks,) = [batch.value.to_pylist() for batch in found.batches if batch.topic == "p.transaction"]
     assert marks[1]["data_collections"] == [{"data_collection": "d.t", "event_count": 3}]
+
+
+def test_a_transaction_that_goes_on_has_one_beginning() -> None:
+    log = Log()
+    log.transaction(10, rows(INSERT, (1, "a")), rows(INSERT, (2, "b")))
+    rules = EventRules(transactions=True)
+    first = decoder(START, rules).decode(events(log.events[:4]))
+    rest = decoder(first.position, rules).decode(events(log.events))
+    marks = [
+        mark["status"]
+        for decoded in (first, rest)
+        for batch in decoded.batches
+        if batch.topic == "p.transaction"
+        for mark in batch.value.to_pylist()
+    ]
+    assert marks == ["BEGIN", "END"]
+    assert [row["transaction"]["total_order"] for row in values(rest)] == [2]
