@@ -24,8 +24,8 @@ pytestmark = pytest.mark.apache_kafka
 
 _DEADLINE = 120.0
 _TABLES = ("v", "orders", "order_lines", "mark")
-# Statements with these types of MariaDB are more than Debezium's parser understands: its task fails.
-_LEFT_OUT = {"ip4", "ip6"}
+# With some of these types of MariaDB, Debezium's task fails: its parser of statements does not know INET4.
+_LEFT_OUT = {"u", "ip4", "ip6", "vc", "tc", "bc"}
 # Debezium sees MariaDB's JSON as the text with a check that it is, where it has it from the snapshot. A float is the
 # same number, of which Connect's JSON has fewer digits.
 _OTHERWISE = (".js.name:", ".after.f:")
@@ -228,8 +228,7 @@ def test_schemas(told: tuple[Told, Told], table: str) -> None:
 
 def test_transactions(told: tuple[Told, Told]) -> None:
     theirs, ours = told
-    of_streams = [_in_order(told.events["transaction"]) for told in (theirs, ours)]
-    assert list(_differences(*of_streams)) == []
+    assert list(_differences(_in_order(theirs.events["transaction"]), _in_order(ours.events["transaction"]))) == []
 
 
 def _in_order(marks: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:

@@ -377,12 +377,12 @@ class ChangeDecoder:
         """The beginnings and ends of transactions with captured changes."""
         marks: list[TransactionMark] = []
         ended = set(context.which[ends].tolist())
+        first_event = np.searchsorted(context.which, np.arange(len(context.transactions))).tolist()
         for which, transaction in enumerate(context.transactions):
-            counts = transaction.captured
-            seen = np.flatnonzero(context.which == which) if counts.total else _NO_ROWS
-            if not len(seen):
+            counts, first = transaction.captured, first_event[which]
+            if not counts.total or first == len(events) or context.which[first] != which:
                 continue
-            millis = int(events.seconds[seen[0]]) * 1000
+            millis = int(events.seconds[first]) * 1000
             if not transaction.begin_told:
                 marks.append(TransactionMark(transaction.name, millis))
                 transaction.begin_told = True
