@@ -228,15 +228,18 @@ def test_schemas(told: tuple[Told, Told], table: str) -> None:
 
 def test_transactions(told: tuple[Told, Told]) -> None:
     theirs, ours = told
-    assert list(_differences(_in_order(theirs.events["transaction"]), _in_order(ours.events["transaction"]))) == []
+    # Debezium tells the beginning of a statement such as ALTER or TRUNCATE, and no end of it.
+    ended = {value["id"] for _, value in theirs.events["transaction"] if value["status"] == "END"}
+    differences = list(_differences(_of(theirs.events["transaction"], ended), _of(ours.events["transaction"], ended)))
+    assert not differences, "\n".join(differences)
 
 
-def _in_order(marks: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
-    """With the tables of each transaction by name: their order is no order."""
+def _of(marks: list[tuple[Any, Any]], wanted: set[str]) -> list[tuple[Any, Any]]:
+    """The marks of some transactions, with the tables by name: their order is no order."""
     for _, value in marks:
         if value["data_collections"]:
             value["data_collections"].sort(key=lambda one: one["data_collection"])
-    return marks
+    return [mark for mark in marks if mark[1]["id"] in wanted]
 
 
 def _unlisted(theirs: Any, ours: Any) -> list[str]:

@@ -58,6 +58,8 @@ what differs is listed here.
   INET of MariaDB are text; a LONGTEXT with `json_valid`, which is MariaDB's JSON, is `io.debezium.data.Json`.
 - Columns' defaults are not in the schemas. Incremental snapshots by signals, and `snapshot.mode` values beside
   those listed, are not there.
+- A truncated table is a transaction with a beginning and an end; Debezium tells the beginning of each statement,
+  ALTER too, and no end.
 - Changes in XA transactions are told when they are prepared.
 
 ### Monitoring
