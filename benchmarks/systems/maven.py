@@ -8,6 +8,7 @@ from tidegate.devstack.maven_artifacts import fetch_jars
 
 KAFKA = "4.1.0"
 DEBEZIUM = "3.3.1.Final"
+DEBEZIUM_MARIADB = "3.5.0.Final"
 ICEBERG = "1.10.1"
 _HADOOP = "3.4.1"
 _AWS = "2.33.0"
@@ -22,6 +23,10 @@ PLUGINS = {
     "debezium-postgres": (
         f"debezium-postgres-{DEBEZIUM}",
         (f"io.debezium:debezium-connector-postgres:{DEBEZIUM}",),
+    ),
+    "debezium-mariadb": (
+        f"debezium-mariadb-{DEBEZIUM_MARIADB}",
+        (f"io.debezium:debezium-connector-mariadb:{DEBEZIUM_MARIADB}",),
     ),
     "debezium-jdbc": (f"debezium-jdbc-{DEBEZIUM}", (f"io.debezium:debezium-connector-jdbc:{DEBEZIUM}",)),
     # 1.10.0 names an artifact (iceberg-kafka-connect-events) that was never published in that version.

@@ -67,6 +67,10 @@ class CaptureFilter:
         )
         return cls(schemas, tables, columns, builtin=builtin)
 
+    def schema(self, name: str) -> bool:
+        """Whether a schema may have captured tables."""
+        return name not in self._builtin and name in self._schemas
+
     def table(self, table: TableId) -> bool:
         """Whether changes of a table are captured."""
         return table.schema not in self._builtin and table.schema in self._schemas and table.name in self._tables

@@ -1,0 +1,143 @@
+"""A database of a MariaDB server and a connector that captures it into a ledger."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pymysql
+
+from tests.integration.connectors.change_ledger import ChangeLedger
+from tests.integration.connectors.source_harness import SourceHarness
+from tidegate.connectors.mysql_cdc import MySqlCdcConnector
+from tidegate.devstack import MariaDB
+
+_DEADLINE = 60.0
+_SERVER_IDS = itertools.count(6400)
+
+
+class MySqlCapture:
+    """A database with a table ``t`` of 100 rows and one for marks, and a connector that captures it.
+
+    Args:
+        server: where the database is made.
+    """
+
+    def __init__(self, server: MariaDB) -> None:
+        self.server = server
+        self.database = f"cdc_{uuid.uuid4().hex[:12]}"
+        server.create_database(self.database)
+        self.connection = server.connect(self.database)
+        self.sql("CREATE TABLE mark (id varchar(40) PRIMARY KEY)")
+        self.sql("CREATE TABLE t (id int PRIMARY KEY, v varchar(400))")
+        self.sql("INSERT INTO t SELECT seq, concat('v', seq) FROM seq_1_to_100")
+        self.ledger = ChangeLedger()
+        self.harness = SourceHarness(
+            MySqlCdcConnector(),
+            {
+                "database.hostname": server.host,
+                "database.port": str(server.port("mariadb")),
+                "database.user": server.user,
+                "database.password": server.password,
+                "database.server.id": str(next(_SERVER_IDS)),
+                "database.include.list": self.database,
+                "topic.prefix": "p",
+                "poll.interval.ms": "50",
+            },
+        )
+        self._taken = 0
+
+    def topic(self, table: str = "t") -> str:
+        """The topic of a table."""
+        return f"p.{self.database}.{table}"
+
+    def sql(self, statement: str, arguments: Any = None) -> list[tuple[Any, ...]]:
+        """Runs a statement."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(statement, arguments)
+            return list(cursor.fetchall())
+
+    def configure(self, **more: str) -> MySqlCapture:
+        """Other keys, dots written as underscores."""
+        self.harness.config |= {name.replace("_", "."): value for name, value in more.items()}
+        return self
+
+    def start(self) -> MySqlCapture:
+        """Starts the task."""
+        self.harness.start()
+        return self
+
+    def poll(self, *, commit: bool = True) -> int:
+        """One poll; what is committed goes to the ledger."""
+        found = self.harness.poll(commit=commit)
+        fresh = self.harness.committed[self._taken :]
+        self._taken = len(self.harness.committed)
+        self.ledger.take(one.batch for one in fresh if one.batch.topic.startswith(f"p.{self.database}."))
+        return found
+
+    def until(self, done: Callable[[], Any]) -> None:
+        """Polls until something holds."""
+        end = time.monotonic() + _DEADLINE
+        while not done():
+            assert time.monotonic() < end, f"never happened; told were {self.ledger.events[-20:]}"
+            self.poll()
+
+    def catch_up(self) -> None:
+        """Polls until a change made now has come, and so all before it."""
+        mark = uuid.uuid4().hex
+        self.sql("INSERT INTO mark VALUES (%s)", [mark])
+        self.until(lambda: (mark,) in self.ledger.rows(self.topic("mark")))
+
+    def position(self) -> dict[str, Any]:
+        """The committed position."""
+        return next((dict(offset) for key, offset in self.harness.offsets.items() if b"schema" not in key), {})
+
+    def crash(self) -> None:
+        """The task is gone, and whatever it had not committed."""
+        self.harness.crash()
+
+    def reconnect(self) -> None:
+        """A new connection, after the server was gone."""
+        self.connection = self.server.connect(self.database)
+
+    def table(self, name: str = "t", key: int = 1) -> dict[tuple[Any, ...], dict[str, Any]]:
+        """The table's rows by their first columns."""
+        with self.connection.cursor(pymysql.cursors.DictCursor) as cursor:
+            cursor.execute(f"SELECT * FROM {name}")
+            return {tuple(row.values())[:key]: row for row in cursor.fetchall()}
+
+    def churn(self, stopping: threading.Event) -> threading.Thread:
+        """Inserts, updates, deletes and moves rows of ``t`` until told to stop, or the server goes away."""
+
+        def run() -> None:
+            with contextlib.suppress(pymysql.err.MySQLError, OSError):
+                connection = self.server.connect(self.database)
+                connection.autocommit(False)
+                for number in itertools.count(1):
+                    if stopping.is_set():
+                        break
+                    with connection.cursor() as cursor:
+                        cursor.execute("INSERT INTO t VALUES (%s, 'new')", [1000 + number])
+                        cursor.execute("UPDATE t SET v = concat(v, '+') WHERE id = %s", [number % 100 + 1])
+                        if number % 3 == 0:
+                            cursor.execute("DELETE FROM t WHERE id = %s", [1000 + number - 2])
+                        if number % 5 == 0:
+                            cursor.execute("UPDATE t SET id = -id WHERE id = %s", [1000 + number])
+                    connection.commit()
+                connection.close()
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        return thread
+
+    def close(self) -> None:
+        """Leaves nothing behind."""
+        self.crash()
+        with contextlib.suppress(pymysql.err.MySQLError):
+            self.sql(f"DROP DATABASE {self.database}")
+            self.connection.close()

@@ -1,0 +1,103 @@
+"""What users are told of the connector: its guarantees, how to set it up and look after it, a worked example."""
+
+from __future__ import annotations
+
+GUARANTEES = """\
+Each committed change of a captured table is told exactly once, in the order of the log, through kill -9 of the
+task, the worker and the server at any point. A batch of changes, the position after it and the tables' definitions
+there are one Kafka transaction; after a crash the log is read again from the beginning of the transaction that was
+passed in part, and what of it is in Kafka is left out.
+
+- **Snapshot.** All captured tables are read as they were at one place in the log, in the order of their keys; the
+  stream begins there. A snapshot that was cut off goes on at the key it had come to, as the table is then; the
+  stream leaves out what each part has shown already. A table without a primary key, or with one of a type whose
+  text has no order (float, time, bit, enum, set), is read from its beginning again, so that those of its rows that
+  were told are told twice.
+- **Definitions.** The log has types but, by default, no names of columns. Definitions are read at the snapshot,
+  under its lock, and follow the statements in the log (CREATE, ALTER, RENAME, DROP, TRUNCATE of tables; databases'
+  character sets), so that a table's records change their schema at the exact place, also when the connector lags
+  behind. Each description of a table in the log is checked against its definition. What does not fit is taken from
+  the log where the server has `binlog_row_metadata=FULL`, else asked from the server if that fits; else the task
+  fails with the remedy, and has told nothing wrong. Statements that are run with `sql_log_bin=0`, and tables with
+  system versioning, need that setting.
+- **Position.** By GTID where the server has them (MariaDB always, MySQL with `gtid_mode=ON`), so that the connector
+  can follow a failover; else by file and position. Standing in the midst of a large transaction it counts the
+  transaction's row events: a replica writes the same ones if its `binlog_row_event_max_size` is the same.
+- **Row images.** With `binlog_row_image=FULL`, events have whole rows. `NOBLOB` and `MINIMAL` leave out what has
+  not changed: text and binary columns get `unavailable.value.placeholder`, and an update that leaves out a column
+  of another type is halted as `errors.tolerance` says, for it can not be told rightly.
+
+### The server
+
+MariaDB 10.5 or newer, or MySQL 5.7 or newer, with a binary log (`log_bin`), `binlog_format=ROW`, best
+`binlog_row_image=FULL` and `binlog_row_metadata=FULL`, and a log that is kept for longer than the connector may
+stand still. **All tests run on MariaDB 10.11. No MySQL server was run**, for none can be had from the registries
+that the project builds from: MySQL's forms of GTIDs, row events, compressed transactions and binary JSON are
+written from its documentation, and tested as far as made-up bytes can.
+
+```sql
+CREATE USER tidegate IDENTIFIED BY '...';
+GRANT SELECT, RELOAD, SHOW DATABASES, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO tidegate;
+-- MariaDB also: GRANT BINLOG MONITOR ON *.* TO tidegate;
+```
+
+RELOAD is for `FLUSH TABLES WITH READ LOCK`, which is held while place and definitions are read
+(`snapshot.locking.mode=minimal`). Without it: `none`, which is exact on MariaDB for tables of InnoDB. Other engines
+have no consistent snapshot: use `extended`, which holds the lock until all is read.
+
+### Unlike in Debezium
+
+Compared event by event and schema by schema with Debezium's MariaDB connector 3.5.0 reading the same server at the same
+time (types, a transaction over two tables, a moved key, a truncated and an altered table, the records of transactions);
+what differs is listed here.
+
+- Definitions are kept in the offsets topic, as they are at the position: no history topic, no replay of all
+  statements at the start. `schema.history.internal.*` other than `store.only.captured.tables.ddl` is not needed.
+- The position moves while only other tables change, without heartbeats.
+- A TIME beyond a day, or a negative one, is told with `time.precision.mode=adaptive_time_microseconds`; UUID and
+  INET of MariaDB are text; a LONGTEXT with `json_valid`, which is MariaDB's JSON, is `io.debezium.data.Json`.
+- Columns' defaults are not in the schemas. Incremental snapshots by signals, and `snapshot.mode` values beside
+  those listed, are not there.
+- A truncated table is a transaction with a beginning and an end; Debezium tells the beginning of each statement,
+  ALTER too, and no end.
+- Changes in XA transactions are told when they are prepared.
+
+### Monitoring
+
+The position is in the connector's offsets: `file`, `pos`, `gtids`, and `ts_sec`, when the last transaction was
+written; `SHOW SLAVE HOSTS` lists the connector under `database.server.id`. The lag in seconds is `ts_ms -
+source.ts_ms` of any event; beyond `lag.warning.seconds` it is logged once a minute as `mysql_cdc.lag`. Compare with
+`SHOW MASTER STATUS` for the lag in bytes. Heartbeats (`heartbeat.interval.ms`) show that the connector lives while
+nothing changes.
+
+### When something fails
+
+- `has not the log any more that is to be read next`. The log was purged while the connector stood still, or the
+  server is not the one it read from. `snapshot.mode=when_needed`, or reset the offsets: all tables are read anew.
+  Keep the log longer.
+- `Another replica or connector has the same database.server.id`. Two replicas under one number end each other's
+  streams. Give each its own.
+- `does not fit what is known of it`. The table was changed by a statement that is not in the log, or not followed.
+  `binlog_row_metadata=FULL`; for what is in the log already, reset the offsets, or exclude the table.
+- `mysql_cdc.statement_not_followed` (warning). As above, before any row of the table has come. As above.
+- `a snapshot was begun on another server`. Failover in the midst of a snapshot. Reset the offsets.
+- `its log misses changes (an incident event)`. The server lost changes of its log. Reset the offsets.
+- halted records with `the log does not tell its value`. `binlog_row_image` is not FULL. `binlog_row_image=FULL`.
+- `refuses: Access denied`. Rights are missing. The grants above.
+"""
+EXAMPLE = """\
+```yaml
+name: shop-changes
+connector.class: mysql-cdc
+database.hostname: db
+database.user: tidegate
+database.password: ${env:DB_PASSWORD}
+database.server.id: 5401
+database.include.list: shop
+table.exclude.list: shop[.]_.*
+topic.prefix: shop
+column.mask.hash.SHA-256.with.salt.S: shop[.]customers[.]email
+```
+
+Changes of the table `customers` of the database `shop` go to the topic `shop.shop.customers`.
+"""
