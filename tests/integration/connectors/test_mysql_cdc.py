@@ -369,6 +369,13 @@ def test_the_source_block_and_the_statement(capture: MySqlCapture) -> None:
     assert event[2].startswith("Write_rows")
 
 
+def test_how_far_it_is_behind(capture: MySqlCapture) -> None:
+    capture.start().catch_up()
+    capture.catch_up()
+    _, seconds = capture.harness.lag
+    assert seconds is not None and seconds < 60
+
+
 def test_heartbeats(capture: MySqlCapture) -> None:
     capture.sql("CREATE TABLE beat (n int)")
     capture.configure(

@@ -253,6 +253,8 @@ class MySqlCdcTask(SourceTask):
             batches += decoded.batches
             if decoded.seconds:
                 self._look_at_lag(decoded.seconds)
+        else:
+            self._context.lag(seconds=0.0)
         batches += self._beat()
         position = self._decoder.position
         due = time.monotonic() >= self._keep_due
@@ -306,7 +308,8 @@ class MySqlCdcTask(SourceTask):
 
     def _look_at_lag(self, seconds: int) -> None:
         most: int = self._config["lag.warning.seconds"]
-        lag = time.time() - seconds
+        lag = max(0.0, time.time() - seconds)
+        self._context.lag(seconds=lag)
         if most and lag > most and time.monotonic() >= self._lag_due:
             self._lag_due = time.monotonic() + _LAG_LOOK_SECONDS
             position: Mapping[str, Any] = self._decoder.position.offset()
