@@ -82,6 +82,23 @@ class Changes:
     def __len__(self) -> int:
         return len(self.op)
 
+    def take(self, rows: Rows) -> Changes:
+        """Some of them, by their places, in the order of these."""
+        wanted = pa.array(rows)
+
+        def taken(column: pa.StructArray | None) -> pa.StructArray | None:
+            return None if column is None else column.take(wanted)
+
+        return Changes(
+            self.op[rows],
+            taken(self.before),
+            self.after.take(wanted),
+            taken(self.key_before),
+            taken(self.key_after),
+            self.source.take(wanted),
+            taken(self.transaction),
+        )
+
 
 def change_batch(shape: EventShape, changes: Changes, *, tombstones: bool) -> Batch:
     """The records of some changes.

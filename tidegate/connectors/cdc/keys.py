@@ -6,9 +6,10 @@ from typing import Any
 
 from tidegate.connectors.cdc.message_keys import message_keys_problem
 from tidegate.connectors.cdc.name_patterns import patterns_problem
-from tidegate.sdk.config_def import REQUIRED, ConfigDef, Importance, Type, at_least, non_empty, one_of
+from tidegate.sdk.config_def import REQUIRED, ConfigDef, Importance, Type, at_least, between, non_empty, one_of
 
 _TOPICS, _CAPTURE, _EVENTS, _TYPES = "Topics", "What is captured", "Events", "Types"
+_DATABASE, _SNAPSHOT, _STREAM = "Database", "Snapshot", "Streaming"
 _SKIPPABLE = ("c", "u", "d", "t", "none")
 
 
@@ -76,6 +77,78 @@ def filter_keys(level: str) -> ConfigDef:
         group=_CAPTURE,
     )
 
+
+def server_keys(port: int, user: str) -> ConfigDef:
+    """The keys that name the server.
+
+    Args:
+        port: its default port.
+        user: what the user has to be allowed, in a sentence.
+    """
+    return (
+        ConfigDef()
+        .define(
+            "database.hostname",
+            Type.STRING,
+            REQUIRED,
+            Importance.HIGH,
+            "Host of the server.",
+            validator=non_empty,
+            group=_DATABASE,
+        )
+        .define(
+            "database.port",
+            Type.INT,
+            port,
+            Importance.HIGH,
+            "Port of the server.",
+            validator=between(1, 65535),
+            group=_DATABASE,
+        )
+        .define("database.user", Type.STRING, REQUIRED, Importance.HIGH, user, group=_DATABASE)
+        .define("database.password", Type.PASSWORD, None, Importance.HIGH, "The user's password.", group=_DATABASE)
+    )
+
+
+def snapshot_keys(level: str, rows: int) -> ConfigDef:
+    """The keys of which tables a snapshot reads, and how many rows at once.
+
+    Args:
+        level: ``schema`` or ``database``: what tables stand in.
+        rows: the most of one batch, by default.
+    """
+    return (
+        ConfigDef()
+        .define(
+            "snapshot.include.collection.list",
+            Type.STRING,
+            None,
+            Importance.MEDIUM,
+            f"Regular expressions between commas for {level}.table: only these captured tables are read in the "
+            "snapshot.",
+            group=_SNAPSHOT,
+        )
+        .define(
+            "snapshot.fetch.size",
+            Type.INT,
+            rows,
+            Importance.LOW,
+            "Most rows of one batch of the snapshot.",
+            validator=at_least(1),
+            group=_SNAPSHOT,
+        )
+    )
+
+
+POLL_KEYS = ConfigDef().define(
+    "poll.interval.ms",
+    Type.INT,
+    500,
+    Importance.LOW,
+    "Longest time to wait for changes before other things are looked after, in milliseconds.",
+    validator=between(1, 1000),
+    group=_STREAM,
+)
 
 EVENT_KEYS = (
     ConfigDef()

@@ -21,8 +21,10 @@ from tidegate.connectors.cdc.change_batch import (
     change_batch,
     key_changed,
 )
+from tidegate.connectors.cdc.snapshot_position import KeyText, ReadUpTo
 from tidegate.connectors.cdc.topic_names import TopicNames
 from tidegate.connectors.cdc.transactions import EventCounts, TransactionMark, transaction_batch
+from tidegate.connectors.cdc.unseen import unseen
 from tidegate.connectors.jdbc.postgres.cells import Cells, Mask, Positions
 from tidegate.connectors.mysql_cdc import ddl
 from tidegate.connectors.mysql_cdc import events as log
@@ -30,7 +32,7 @@ from tidegate.connectors.mysql_cdc.column_types import placeholder
 from tidegate.connectors.mysql_cdc.events import Events
 from tidegate.connectors.mysql_cdc.gtid import Gtids, MariaDbGtids, MySqlGtids
 from tidegate.connectors.mysql_cdc.key_order import key_texts
-from tidegate.connectors.mysql_cdc.position import KeyText, Position, ReadUpTo, place_of
+from tidegate.connectors.mysql_cdc.position import Position, place_of
 from tidegate.connectors.mysql_cdc.row_images import Image, RowImages, locate
 from tidegate.connectors.mysql_cdc.schema_book import SchemaBook
 from tidegate.connectors.mysql_cdc.schema_changes import SchemaChange, schema_change_batch
@@ -493,7 +495,8 @@ class ChangeDecoder:
         if definition is None or TRUNCATE in self._rules.skipped or not self._book.captures(change.table):
             return []
         schema = self._book.rules.schema(definition)
-        if self._place(context, np.array([index]), self._file)[0] <= max(one.boundary for one in self._ranges(schema)):
+        ranges = self._position.ranges_of(definition.table.name)
+        if self._place(context, np.array([index]), self._file)[0] <= max(one.boundary for one in ranges):
             return []
         nothing = pa.nulls(1, pa.struct(list(schema.shape.row)))
         keys = pa.nulls(1, pa.struct(list(schema.shape.key))) if schema.key else None
@@ -642,7 +645,7 @@ class ChangeDecoder:
         if len(parts) > 1:
             kept = kept[np.lexsort((row[kept], event[kept]))]
         if len(kept) < len(left) or len(parts) > 1:
-            changes = _taken(changes, kept)
+            changes = changes.take(kept)
         return change_batch(schema.shape, changes, tombstones=self._rules.tombstones)
 
     def _changes(self, events: Events, context: _Context, part: _Part) -> _Piece:
@@ -748,13 +751,6 @@ class ChangeDecoder:
 
     # What snapshots have shown.
 
-    def _ranges(self, schema: TableSchema) -> Sequence[ReadUpTo]:
-        """In which snapshots the ranges of a table's keys were read."""
-        ranges = self._position.ranges.get(schema.definition.table.name, ())
-        if ranges and ranges[-1].key is None:
-            return ranges
-        return [*ranges, ReadUpTo(None, self._position.boundary)]
-
     @staticmethod
     def _place(context: _Context, event: Positions, file: str) -> Numbers:
         """Where the transactions of some events begin in the log."""
@@ -762,11 +758,11 @@ class ChangeDecoder:
 
     def _unread(self, schema: TableSchema, place: Numbers, changes: Changes) -> tuple[Changes, Mask]:
         """The changes as far as snapshots have not shown them already, and which are left."""
-        everything = self._ranges(schema)
+        everything = self._position.ranges_of(schema.definition.table.name)
         left = np.ones(len(place), np.bool_)
         if not (place <= max(one.boundary for one in everything)).any():
             return changes, left
-        op = changes.op.copy()
+        op = changes.op
         if len(everything) == 1 or not schema.key:
             return changes, place > everything[-1].boundary
         has_old, has_new = op != ord("c"), op != DELETE
@@ -777,22 +773,7 @@ class ChangeDecoder:
             both = np.flatnonzero(has_old & has_new)
             old, new = changes.key_before, changes.key_after
             moved[both] = [old[row].as_py() != new[row].as_py() for row in both.tolist()]
-        seen_old = np.where(moved | ~has_new, seen_old, seen_new)
-        seen_new = np.where(has_new, seen_new, seen_old)
-        op[moved & seen_old & ~seen_new] = ord("c")
-        op[moved & seen_new & ~seen_old] = DELETE
-        rows = np.arange(len(op))
-        without_before = pa.array(rows, mask=op == ord("c"))
-        without_after = pa.array(rows, mask=op == DELETE)
-        changes = replace(
-            changes,
-            op=op,
-            before=None if changes.before is None else changes.before.take(without_before),
-            key_before=None if changes.key_before is None else changes.key_before.take(without_before),
-            after=changes.after.take(without_after),
-            key_after=None if changes.key_after is None else changes.key_after.take(without_after),
-        )
-        return changes, ~(seen_new & seen_old)
+        return unseen(changes, seen_old, seen_new, moved, has_new)
 
     def _seen(
         self, schema: TableSchema, ranges: Sequence[ReadUpTo], keys: Sequence[KeyText], has: Mask, place: Numbers
@@ -871,23 +852,6 @@ def _joined(parts: Sequence[Changes]) -> Changes:
         joined([part.key_after for part in parts]),
         source,
         joined([part.transaction for part in parts]),
-    )
-
-
-def _taken(changes: Changes, rows: Positions) -> Changes:
-    wanted = pa.array(rows)
-
-    def taken(column: pa.StructArray | None) -> pa.StructArray | None:
-        return None if column is None else column.take(wanted)
-
-    return Changes(
-        changes.op[rows],
-        taken(changes.before),
-        changes.after.take(wanted),
-        taken(changes.key_before),
-        taken(changes.key_after),
-        changes.source.take(wanted),
-        taken(changes.transaction),
     )
 
 

@@ -9,9 +9,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tidegate.connectors.cdc.snapshot_position import KeyText, ReadUpTo
 from tidegate.connectors.mysql_cdc.columns import Column
 from tidegate.connectors.mysql_cdc.connection import Session
-from tidegate.connectors.mysql_cdc.position import KeyText, ReadUpTo
 from tidegate.connectors.mysql_cdc.snapshot import key_literal
 from tidegate.connectors.mysql_cdc.table_schema import TableSchema
 

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from tidegate.connectors.cdc.keys import EVENT_KEYS, TOPIC_KEYS, TYPE_KEYS, filter_keys
-from tidegate.sdk.config_def import REQUIRED, ConfigDef, Importance, Type, at_least, between, non_empty, one_of
+from tidegate.connectors.cdc.keys import (
+    EVENT_KEYS,
+    POLL_KEYS,
+    TOPIC_KEYS,
+    TYPE_KEYS,
+    filter_keys,
+    server_keys,
+    snapshot_keys,
+)
+from tidegate.sdk.config_def import REQUIRED, ConfigDef, Importance, Type, at_least, between, one_of
 
 _DATABASE, _SNAPSHOT, _STREAM, _TYPES = "Database", "Snapshot", "Streaming", "Types"
 SNAPSHOT_MODES = ("initial", "initial_only", "no_data", "never", "always", "when_needed")
@@ -18,34 +26,7 @@ MARIADB_SSL_MODES = {
 """The words of Debezium's MariaDB connector, and what its MySQL connector calls them."""
 
 _OWN = (
-    ConfigDef()
-    .define(
-        "database.hostname",
-        Type.STRING,
-        REQUIRED,
-        Importance.HIGH,
-        "Host of the server.",
-        validator=non_empty,
-        group=_DATABASE,
-    )
-    .define(
-        "database.port",
-        Type.INT,
-        3306,
-        Importance.HIGH,
-        "Port of the server.",
-        validator=between(1, 65535),
-        group=_DATABASE,
-    )
-    .define(
-        "database.user",
-        Type.STRING,
-        REQUIRED,
-        Importance.HIGH,
-        "User who may replicate, see the tables' rows and, for a snapshot with a lock, RELOAD.",
-        group=_DATABASE,
-    )
-    .define("database.password", Type.PASSWORD, None, Importance.HIGH, "The user's password.", group=_DATABASE)
+    server_keys(3306, "User who may replicate, see the tables' rows and, for a snapshot with a lock, RELOAD.")
     .define(
         "database.server.id",
         Type.LONG,
@@ -128,23 +109,7 @@ _OWN = (
         validator=at_least(1000),
         group=_SNAPSHOT,
     )
-    .define(
-        "snapshot.include.collection.list",
-        Type.STRING,
-        None,
-        Importance.MEDIUM,
-        "Regular expressions between commas for database.table: only these captured tables are read in the snapshot.",
-        group=_SNAPSHOT,
-    )
-    .define(
-        "snapshot.fetch.size",
-        Type.INT,
-        20_480,
-        Importance.LOW,
-        "Most rows of one batch of the snapshot.",
-        validator=at_least(1),
-        group=_SNAPSHOT,
-    )
+    .merged(snapshot_keys("database", 20_480))
     .define(
         "schema.history.internal.store.only.captured.tables.ddl",
         Type.BOOLEAN,
@@ -180,15 +145,7 @@ _OWN = (
         validator=at_least(64 * 1024),
         group=_STREAM,
     )
-    .define(
-        "poll.interval.ms",
-        Type.INT,
-        500,
-        Importance.LOW,
-        "Longest time to wait for changes before other things are looked after, in milliseconds.",
-        validator=between(1, 1000),
-        group=_STREAM,
-    )
+    .merged(POLL_KEYS)
     .define(
         "position.commit.interval.ms",
         Type.INT,

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-KeyText = tuple[str, ...]
-"""A key as text, one value a column."""
+from tidegate.connectors.cdc.snapshot_position import SnapshotPosition
 
 _NUMBER = re.compile(r"\.(\d+)$")
 _FILE_BITS = 40
@@ -26,33 +25,7 @@ def place_of(file: str, pos: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class ReadUpTo:
-    """A range of a table's keys that was read in one snapshot.
-
-    Args:
-        key: its last key; None for the end of the table.
-        boundary: the snapshot shows what transactions wrote to the log before this place.
-    """
-
-    key: KeyText | None
-    boundary: int
-
-
-@dataclass(frozen=True, slots=True)
-class SnapshotProgress:
-    """A snapshot that is under way.
-
-    Args:
-        done: tables that are read to their end.
-        rows: how many rows have been read.
-    """
-
-    done: frozenset[str] = frozenset()
-    rows: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(SnapshotPosition):
     """Where to go on.
 
     Args:
@@ -64,9 +37,6 @@ class Position:
         server_id: of the server that wrote the last event.
         ts_sec: when it was written, in seconds since 1970.
         server: the server that the log was read from.
-        boundary: snapshots show what was written before this place; 0 for none.
-        ranges: tables of which ranges were read in earlier snapshots than that of ``boundary``.
-        snapshot: what is done of a snapshot that is under way.
     """
 
     file: str
@@ -77,9 +47,6 @@ class Position:
     server_id: int = 0
     ts_sec: int = 0
     server: str = ""
-    boundary: int = 0
-    ranges: Mapping[str, Sequence[ReadUpTo]] = field(default_factory=dict)
-    snapshot: SnapshotProgress | None = None
 
     @property
     def place(self) -> int:
@@ -100,24 +67,13 @@ class Position:
         }
         if self.open_gtid:
             found["open_gtid"] = self.open_gtid
-        if self.boundary:
-            found["boundary"] = self.boundary
-        if self.ranges:
-            found["ranges"] = {
-                table: [[None if each.key is None else list(each.key), each.boundary] for each in ranges]
-                for table, ranges in self.ranges.items()
-            }
-        if self.snapshot is not None:
-            found |= {"snapshot": True, "done": sorted(self.snapshot.done), "rows": self.snapshot.rows}
+        found |= self.snapshot_offset()
         return found
 
     @classmethod
     def of(cls, offset: Mapping[str, Any]) -> Position:
         """The position of a kept offset."""
-        snapshot = None
-        if offset.get("snapshot"):
-            snapshot = SnapshotProgress(frozenset(offset.get("done", ())), int(offset.get("rows", 0)))
-        return cls(
+        place = cls(
             offset["file"],
             int(offset["pos"]),
             offset.get("gtids") or "",
@@ -126,18 +82,5 @@ class Position:
             int(offset.get("server_id") or 0),
             int(offset.get("ts_sec") or 0),
             offset.get("server", ""),
-            int(offset.get("boundary", 0)),
-            {
-                table: [ReadUpTo(None if key is None else tuple(key), int(boundary)) for key, boundary in ranges]
-                for table, ranges in offset.get("ranges", {}).items()
-            },
-            snapshot,
         )
-
-    def after_snapshots(self) -> Position:
-        """The position without what only matters before all boundaries have been passed, once they have been."""
-        if not self.boundary and not self.ranges:
-            return self
-        if self.place < max(self.boundary, *(one.boundary for each in self.ranges.values() for one in each), 0):
-            return self
-        return replace(self, boundary=0, ranges={})
+        return place.with_snapshots_of(offset)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from tidegate.connectors.cdc.snapshot_position import KeyText
 from tidegate.connectors.cdc.table_id import TableId
 from tidegate.connectors.jdbc.postgres.cells import Bytes, Cells, Positions
 from tidegate.connectors.mysql_cdc.catalogue import Catalogue, LogEnd
@@ -15,7 +16,6 @@ from tidegate.connectors.mysql_cdc.column_types import selected
 from tidegate.connectors.mysql_cdc.columns import Column, TableDefinition
 from tidegate.connectors.mysql_cdc.connection import Session
 from tidegate.connectors.mysql_cdc.packets import PacketReader, Packets
-from tidegate.connectors.mysql_cdc.position import KeyText
 from tidegate.errors import FatalError, RetriableError
 
 _QUERY = 0x03

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from tidegate.connectors.cdc.change_batch import READ, Changes, change_batch
 from tidegate.connectors.cdc.filters import Choice
+from tidegate.connectors.cdc.snapshot_position import KeyText, ReadUpTo, SnapshotProgress
+from tidegate.connectors.cdc.snapshot_steps import Halted, Step, each_and_last, snapshot_marks, told_steps
 from tidegate.connectors.cdc.table_id import TableId
 from tidegate.connectors.mysql_cdc.columns import TableDefinition
 from tidegate.connectors.mysql_cdc.key_order import key_texts, ordered_key
-from tidegate.connectors.mysql_cdc.position import KeyText, Position, ReadUpTo, SnapshotProgress, place_of
+from tidegate.connectors.mysql_cdc.position import Position, place_of
 from tidegate.connectors.mysql_cdc.snapshot import SnapshotSession, TextRows
 from tidegate.connectors.mysql_cdc.source_block import SourceBlocks
 from tidegate.connectors.mysql_cdc.table_schema import SchemaRules, TableSchema, apart
@@ -26,24 +25,6 @@ from tidegate.telemetry.logging import get_logger
 log = get_logger(__name__)
 
 _BATCH_BYTES = 8 * 1024 * 1024
-
-Halted = tuple[str, bytes, str]
-"""A row that can not be made into an event: topic, raw values, reason."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What a piece of a snapshot gave.
-
-    Args:
-        batch: events; None for none.
-        position: after them.
-        halted: rows that are no events.
-    """
-
-    batch: Batch | None
-    position: Position
-    halted: Sequence[Halted] = ()
 
 
 class SnapshotReader:
@@ -84,13 +65,13 @@ class SnapshotReader:
         self._millis = time.time_ns() // 1_000_000
         if base is None:
             base = Position(self._end.file, self._end.pos, self._end.gtids, server=server)
-        self._position = _resumed(base, self._boundary)
-        self._steps = self._with_end(self._all())
+        self._position = base.resumed(self._boundary)
+        self._steps = told_steps(self._all())
         progress = self._position.snapshot
         done = len(progress.done) if progress else 0
         log.info("mysql_cdc.snapshot", file=self._end.file, pos=self._end.pos, gtids=self._end.gtids, tables_done=done)
 
-    def next(self) -> Step | None:
+    def next(self) -> Step[Position] | None:
         """The next events; None when all has been read. The last ones' position is that of the finished snapshot.
 
         Raises:
@@ -101,20 +82,13 @@ class SnapshotReader:
     @property
     def position(self) -> Position:
         """Where the stream begins, once all has been read."""
-        return self._finished(self._position)
-
-    @staticmethod
-    def _finished(position: Position) -> Position:
-        done = replace(position, snapshot=None)
-        if not done.ranges and done.boundary <= done.place:
-            return replace(done, boundary=0)
-        return done
+        return self._position.finished()
 
     def close(self) -> None:
         """Closes the session."""
         self._session.close()
 
-    def _all(self) -> Iterator[Step]:
+    def _all(self) -> Iterator[Step[Position]]:
         progress = self._position.snapshot
         assert progress is not None
         tables = [
@@ -129,20 +103,7 @@ class SnapshotReader:
                 first &= step.batch is None
                 yield step
 
-    def _with_end(self, steps: Iterator[Step]) -> Iterator[Step]:
-        """The steps that have something, each with the position before the next; the last with that of the end."""
-        held: Step | None = None
-        for step in steps:
-            if step.batch is None and held is not None:
-                held = Step(held.batch, step.position, [*held.halted, *step.halted])
-            elif step.batch is not None or step.halted:
-                if held is not None:
-                    yield held
-                held = step
-        if held is not None:
-            yield Step(held.batch, self._finished(held.position), held.halted)
-
-    def _table(self, definition: TableDefinition, *, first: bool, last: bool) -> Iterator[Step]:
+    def _table(self, definition: TableDefinition, *, first: bool, last: bool) -> Iterator[Step[Position]]:
         name = definition.table.name
         schema = self._rules.schema(definition)
         earlier = list(self._position.ranges.get(name, ()))
@@ -150,7 +111,7 @@ class SnapshotReader:
         after = earlier[-1].key if earlier and ordered else None
         opening = not earlier
         read = self._session.rows(definition, ordered, after, self._rows, _BATCH_BYTES)
-        for rows, final in _each_and_last(read):
+        for rows, final in each_and_last(read):
             batch, key, halted = self._events(schema, rows, opening=opening, closing=final, first=first, last=last)
             opening = first = False
             yield Step(batch, self._advanced(name, len(rows), earlier, key if ordered else None, done=final), halted)
@@ -160,18 +121,7 @@ class SnapshotReader:
     def _advanced(
         self, table: str, rows: int, earlier: Sequence[ReadUpTo], key: KeyText | None, *, done: bool
     ) -> Position:
-        progress, ranges = self._position.snapshot, dict(self._position.ranges)
-        assert progress is not None
-        if done and earlier:
-            ranges[table] = [*earlier, ReadUpTo(None, self._boundary)]
-        elif done:
-            ranges.pop(table, None)
-        elif key is not None:
-            ranges[table] = [*earlier, ReadUpTo(key, self._boundary)]
-        finished = progress.done | {table} if done else progress.done
-        self._position = replace(
-            self._position, ranges=ranges, snapshot=SnapshotProgress(finished, progress.rows + rows)
-        )
+        self._position = self._position.advanced(table, rows, earlier, key, done=done)
         return self._position
 
     def _events(
@@ -191,7 +141,7 @@ class SnapshotReader:
         key = None if keys is None else key_texts(schema, keys[-1:])[0]
         source = self._blocks.snapshot(
             schema.definition.table,
-            _marks(count, opening, closing, first, last),
+            snapshot_marks(count, opening, closing, first, last),
             millis=self._millis,
             file=self._end.file,
             pos=self._end.pos,
@@ -203,10 +153,7 @@ class SnapshotReader:
         good = [row for row in range(count) if row not in problems]
         if not good:
             return None, key, halted
-        changes = Changes(
-            changes.op[good], None, after.take(good), None, None if keys is None else keys.take(good), source.take(good)
-        )
-        return change_batch(schema.shape, changes, tombstones=False), key, halted
+        return change_batch(schema.shape, changes.take(np.array(good)), tombstones=False), key, halted
 
 
 def _raw(rows: TextRows, row: int) -> bytes:
@@ -215,36 +162,3 @@ def _raw(rows: TextRows, row: int) -> bytes:
         begin, size = int(start[row]), int(length[row])
         values.append(b"\\N" if size < 0 else rows.data[begin : begin + size].tobytes())
     return b"\t".join(values)
-
-
-def _marks(count: int, opening: bool, closing: bool, first: bool, last: bool) -> pa.Array:
-    """What Debezium writes in ``source.snapshot`` for each row."""
-    marks = pa.repeat(pa.scalar("true"), count)
-    if not opening and not closing:
-        return marks
-    places = np.zeros(count, np.int32)
-    if opening:
-        places[0] = 1
-    if closing:
-        places[-1] = 2
-    words = ["true", "first" if first else "first_in_data_collection", "last" if last else "last_in_data_collection"]
-    return pc.take(pa.array(words), pa.array(places))
-
-
-def _each_and_last(rows: Iterator[TextRows]) -> Iterator[tuple[TextRows, bool]]:
-    """Each batch, and whether it is the last one."""
-    held = next(rows, None)
-    while held is not None:
-        following = next(rows, None)
-        yield held, following is None
-        held = following
-
-
-def _resumed(base: Position, boundary: int) -> Position:
-    """The position at the beginning of a snapshot, given the one at its end or in the midst of an earlier one."""
-    if base.snapshot is None:
-        return replace(base, boundary=boundary, ranges={}, snapshot=SnapshotProgress())
-    ranges = {table: list(each) for table, each in base.ranges.items()}
-    for table in base.snapshot.done:
-        ranges.setdefault(table, [ReadUpTo(None, base.boundary)])
-    return replace(base, boundary=boundary, ranges=ranges)

@@ -13,7 +13,6 @@ import pyarrow.compute as pc
 from psycopg.postgres import types
 
 from tidegate.connectors.cdc.change_batch import (
-    DELETE,
     TRANSACTION_BLOCK,
     TRUNCATE,
     UPDATE,
@@ -21,8 +20,10 @@ from tidegate.connectors.cdc.change_batch import (
     Operations,
     change_batch,
 )
+from tidegate.connectors.cdc.snapshot_position import KeyText, ReadUpTo
 from tidegate.connectors.cdc.topic_names import TopicNames
 from tidegate.connectors.cdc.transactions import EventCounts, TransactionMark, transaction_batch
+from tidegate.connectors.cdc.unseen import unseen
 from tidegate.connectors.jdbc.postgres.cells import Bytes, Cells, Mask, Positions
 from tidegate.connectors.jdbc.postgres.decoders import decoder
 from tidegate.connectors.jdbc.postgres.moments import EPOCH_MICROS
@@ -30,7 +31,7 @@ from tidegate.connectors.postgres_cdc import frames as message
 from tidegate.connectors.postgres_cdc.column_types import placeholder
 from tidegate.connectors.postgres_cdc.frames import Frames, TupleCells, tuple_cells
 from tidegate.connectors.postgres_cdc.incremental import Incremental
-from tidegate.connectors.postgres_cdc.position import KeyText, Position, ReadUpTo
+from tidegate.connectors.postgres_cdc.position import Position
 from tidegate.connectors.postgres_cdc.relation import parse_relation
 from tidegate.connectors.postgres_cdc.row_values import (
     NullInRequiredError,
@@ -425,11 +426,12 @@ class ChangeDecoder:
                 if left[row]:
                     halted.append((schema.shape.topic, tuples.raw(row), problem))
                     left[row] = False
-        changes = _only(changes, left)
+        changes = changes if left.all() else changes.take(np.flatnonzero(left))
         return change_batch(schema.shape, changes, tombstones=self._rules.tombstones) if len(changes) else None
 
     def _truncation(self, frames: Frames, schema: TableSchema, rows: Positions, context: _Context) -> Batch | None:
-        if (context.commit[rows] < max(one.boundary for one in self._ranges(schema))).any():
+        ranges = self._position.ranges_of(schema.relation.table.name)
+        if (context.commit[rows] < max(one.boundary for one in ranges)).any():
             return None
         nothing = pa.nulls(len(rows), pa.struct(list(schema.shape.row)))
         keys = pa.nulls(len(rows), pa.struct(list(schema.shape.key))) if schema.key else None
@@ -473,18 +475,11 @@ class ChangeDecoder:
         columns = [names, pa.array(context.order[rows]), pa.array(context.table_order[rows])]
         return pa.StructArray.from_arrays(columns, fields=list(TRANSACTION_BLOCK))
 
-    def _ranges(self, schema: TableSchema) -> Sequence[ReadUpTo]:
-        """In which snapshots the ranges of a table's keys were read."""
-        ranges = self._position.ranges.get(schema.relation.table.name, ())
-        if ranges and ranges[-1].key is None:
-            return ranges
-        return [*ranges, ReadUpTo(None, self._position.boundary)]
-
     def _unread(
         self, schema: TableSchema, rows: Positions, tuples: _Tuples, context: _Context, changes: Changes
     ) -> tuple[Changes, Mask]:
         """The changes as far as snapshots have not shown them already, and which are left."""
-        everything = self._ranges(schema)
+        everything = self._position.ranges_of(schema.relation.table.name)
         commit = context.commit[rows]
         left = np.ones(len(rows), np.bool_)
         if not (commit < max(one.boundary for one in everything)).any():
@@ -494,22 +489,7 @@ class ChangeDecoder:
         seen_new = self._seen(schema, everything, tuples.new_keys(schema), tuples.new_rows, commit)
         seen_old = self._seen(schema, everything, tuples.old_keys(schema), tuples.old_rows, commit)
         moved = tuples.key_moved(schema) & has_old & has_new
-        seen_old = np.where(moved | ~has_new, seen_old, seen_new)
-        seen_new = np.where(has_new, seen_new, seen_old)
-        op = changes.op.copy()
-        op[moved & seen_old & ~seen_new] = ord("c")
-        op[moved & seen_new & ~seen_old] = DELETE
-        without_before = pa.array(np.where(op == ord("c"), -1, np.arange(len(rows))), mask=op == ord("c"))
-        without_after = pa.array(np.arange(len(rows)), mask=op == DELETE)
-        changes = replace(
-            changes,
-            op=op,
-            before=None if changes.before is None else changes.before.take(without_before),
-            key_before=None if changes.key_before is None else changes.key_before.take(without_before),
-            after=changes.after.take(without_after),
-            key_after=None if changes.key_after is None else changes.key_after.take(without_after),
-        )
-        return changes, ~(seen_new & seen_old)
+        return unseen(changes, seen_old, seen_new, moved, has_new)
 
     def _seen(
         self,
@@ -675,22 +655,3 @@ def _spread(values: pa.StructArray, rows: Positions, count: int) -> pa.StructArr
     places = np.full(count, -1, np.int64)
     places[rows] = np.arange(len(rows))
     return values.take(pa.array(places, mask=places < 0))
-
-
-def _only(changes: Changes, wanted: Mask) -> Changes:
-    if wanted.all():
-        return changes
-    rows = pa.array(np.flatnonzero(wanted))
-
-    def kept(column: pa.StructArray | None) -> pa.StructArray | None:
-        return None if column is None else column.take(rows)
-
-    return Changes(
-        changes.op[wanted],
-        kept(changes.before),
-        changes.after.take(rows),
-        kept(changes.key_before),
-        kept(changes.key_after),
-        changes.source.take(rows),
-        kept(changes.transaction),
-    )

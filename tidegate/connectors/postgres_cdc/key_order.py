@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from psycopg import sql
 
+from tidegate.connectors.cdc.snapshot_position import KeyText, ReadUpTo
 from tidegate.connectors.postgres_cdc.catalogue import Catalogue
-from tidegate.connectors.postgres_cdc.position import KeyText, ReadUpTo
 from tidegate.connectors.postgres_cdc.table_schema import TableSchema
 
 _COLUMN = """

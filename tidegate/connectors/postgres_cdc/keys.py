@@ -5,7 +5,15 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from tidegate.connectors.cdc.keys import EVENT_KEYS, TOPIC_KEYS, TYPE_KEYS, filter_keys
+from tidegate.connectors.cdc.keys import (
+    EVENT_KEYS,
+    POLL_KEYS,
+    TOPIC_KEYS,
+    TYPE_KEYS,
+    filter_keys,
+    server_keys,
+    snapshot_keys,
+)
 from tidegate.sdk.config_def import REQUIRED, ConfigDef, Importance, Type, at_least, between, non_empty, one_of
 
 _DATABASE, _SLOT, _SNAPSHOT, _STREAM = "Database", "Slot and publication", "Snapshot", "Streaming"
@@ -22,29 +30,7 @@ def _slot(value: Any) -> str | None:
 
 
 _OWN = (
-    ConfigDef()
-    .define(
-        "database.hostname",
-        Type.STRING,
-        REQUIRED,
-        Importance.HIGH,
-        "Host of the server.",
-        validator=non_empty,
-        group=_DATABASE,
-    )
-    .define(
-        "database.port",
-        Type.INT,
-        5432,
-        Importance.HIGH,
-        "Port of the server.",
-        validator=between(1, 65535),
-        group=_DATABASE,
-    )
-    .define(
-        "database.user", Type.STRING, REQUIRED, Importance.HIGH, "User with the right REPLICATION.", group=_DATABASE
-    )
-    .define("database.password", Type.PASSWORD, None, Importance.HIGH, "The user's password.", group=_DATABASE)
+    server_keys(5432, "User with the right REPLICATION.")
     .define(
         "database.dbname",
         Type.STRING,
@@ -192,23 +178,7 @@ _OWN = (
         validator=one_of(*SNAPSHOT_MODES),
         group=_SNAPSHOT,
     )
-    .define(
-        "snapshot.include.collection.list",
-        Type.STRING,
-        None,
-        Importance.MEDIUM,
-        "Regular expressions between commas for schema.table: only these captured tables are read in the snapshot.",
-        group=_SNAPSHOT,
-    )
-    .define(
-        "snapshot.fetch.size",
-        Type.INT,
-        10_240,
-        Importance.LOW,
-        "Most rows of one batch of the snapshot.",
-        validator=at_least(1),
-        group=_SNAPSHOT,
-    )
+    .merged(snapshot_keys("schema", 10_240))
     .define(
         "snapshot.max.threads",
         Type.INT,
@@ -254,15 +224,7 @@ _OWN = (
         validator=at_least(64 * 1024),
         group=_STREAM,
     )
-    .define(
-        "poll.interval.ms",
-        Type.INT,
-        500,
-        Importance.LOW,
-        "Longest time to wait for changes before other things are looked after, in milliseconds.",
-        validator=between(1, 1000),
-        group=_STREAM,
-    )
+    .merged(POLL_KEYS)
     .define(
         "status.update.interval.ms",
         Type.INT,

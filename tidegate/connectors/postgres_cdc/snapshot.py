@@ -15,9 +15,9 @@ import pyarrow.csv as csv
 from psycopg import sql
 from psycopg.pq import ExecStatus
 
+from tidegate.connectors.cdc.snapshot_position import KeyText
 from tidegate.connectors.cdc.table_id import TableId
 from tidegate.connectors.postgres_cdc.connection import Server
-from tidegate.connectors.postgres_cdc.position import KeyText
 from tidegate.connectors.postgres_cdc.relation import Relation
 from tidegate.errors import RetriableError, TidegateError
 

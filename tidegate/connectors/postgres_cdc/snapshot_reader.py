@@ -6,19 +6,20 @@ import queue
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tidegate.connectors.cdc.change_batch import READ, Changes, change_batch
 from tidegate.connectors.cdc.filters import Choice
+from tidegate.connectors.cdc.snapshot_position import KeyText, ReadUpTo
+from tidegate.connectors.cdc.snapshot_steps import Halted, Step, each_and_last, snapshot_marks, told_steps
 from tidegate.connectors.cdc.table_id import TableId
 from tidegate.connectors.postgres_cdc.catalogue import Catalogue
 from tidegate.connectors.postgres_cdc.connection import Server
 from tidegate.connectors.postgres_cdc.lsn import lsn_text
-from tidegate.connectors.postgres_cdc.position import KeyText, Position, ReadUpTo, SnapshotProgress
+from tidegate.connectors.postgres_cdc.position import Position
 from tidegate.connectors.postgres_cdc.row_values import NullInRequiredError, keys_struct, row_values, rows_struct
 from tidegate.connectors.postgres_cdc.slot import MadeSlot
 from tidegate.connectors.postgres_cdc.snapshot import SnapshotConnection
@@ -32,25 +33,6 @@ from tidegate.telemetry.logging import get_logger
 log = get_logger(__name__)
 
 _LOOK_SECONDS = 0.2
-
-Halted = tuple[str, bytes, str]
-"""A row that can not be made into an event: topic, raw values, reason."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What a piece of a snapshot gave.
-
-    Args:
-        batch: events; None for none.
-        position: after them.
-        halted: rows that are no events.
-    """
-
-    batch: Batch | None
-    position: Position
-    halted: Sequence[Halted] = ()
-
 
 PublishedTable = tuple[int, TableId, str]
 """Number, name and replica identity of a table."""
@@ -120,7 +102,7 @@ class SnapshotReader:
         self._boundary = made.start
         self._tables = [one for one in tables if rules.capture.table(one[1]) and one[1].name in self._chosen]
         self._micros = time.time_ns() // 1000
-        self._position = _resumed(base, made.start)
+        self._position = base.resumed(made.start)
         self._version = catalogue.version()
         self._closed = threading.Event()
         threads = max(1, min(config["snapshot.max.threads"], len(self._tables)))
@@ -132,10 +114,10 @@ class SnapshotReader:
         except TidegateError:
             self.close()
             raise
-        self._steps = self._with_end(self._all())
+        self._steps = told_steps(self._all())
         self._log_start()
 
-    def next(self) -> Step | None:
+    def next(self) -> Step[Position] | None:
         """The next events; None when all has been read. The last ones' position is that of the finished snapshot.
 
         Raises:
@@ -146,14 +128,7 @@ class SnapshotReader:
     @property
     def position(self) -> Position:
         """Where the stream begins, once all has been read."""
-        return self._finished(self._position)
-
-    @staticmethod
-    def _finished(position: Position) -> Position:
-        done = replace(position, snapshot=None)
-        if not done.ranges and done.boundary <= done.lsn_commit:
-            return replace(done, boundary=0)
-        return done
+        return self._position.finished()
 
     def close(self) -> None:
         """Ends the reading and closes the connections."""
@@ -166,7 +141,7 @@ class SnapshotReader:
         done = len(progress.done) if progress else 0
         log.info("postgres_cdc.snapshot", lsn=lsn_text(self._boundary), tables_done=done)
 
-    def _all(self) -> Iterator[Step]:
+    def _all(self) -> Iterator[Step[Position]]:
         progress = self._position.snapshot
         assert progress is not None
         wanted = [one for one in self._tables if one[1].name not in progress.done]
@@ -226,7 +201,7 @@ class SnapshotReader:
         after = reading.earlier[-1].key if reading.earlier and reading.ordered else None
         rows = connection.tables(reading.schema.relation, reading.ordered, after, reading.condition, self._rows)
         some = False
-        for piece, final in _with_end(rows):
+        for piece, final in each_and_last(rows):
             some = True
             yield reading, piece, final
         if not some:
@@ -246,7 +221,9 @@ class SnapshotReader:
         condition = self._catalogue.row_filter(name, self._publication, self._version)
         return _Reading(schema, ordered, list(self._position.ranges.get(name.name, ())), condition)
 
-    def _step(self, reading: _Reading, rows: pa.Table | None, *, final: bool, first: bool, last: bool) -> Step:
+    def _step(
+        self, reading: _Reading, rows: pa.Table | None, *, final: bool, first: bool, last: bool
+    ) -> Step[Position]:
         name, earlier = reading.schema.relation.table.name, reading.earlier
         if rows is None:
             return Step(None, self._advanced(name, 0, earlier, None, done=True))
@@ -258,34 +235,10 @@ class SnapshotReader:
         key = tuple(rows.column(index)[-1].as_py() for index in reading.ordered)
         return Step(batch, self._advanced(name, rows.num_rows, earlier, key or None, done=final), halted)
 
-    def _with_end(self, steps: Iterator[Step]) -> Iterator[Step]:
-        """The steps that have something, each with the position before the next; the last with that of the end."""
-        held: Step | None = None
-        for step in steps:
-            if step.batch is None and held is not None:
-                held = Step(held.batch, step.position, [*held.halted, *step.halted])
-            elif step.batch is not None or step.halted:
-                if held is not None:
-                    yield held
-                held = step
-        if held is not None:
-            yield Step(held.batch, self._finished(held.position), held.halted)
-
     def _advanced(
         self, table: str, rows: int, earlier: Sequence[ReadUpTo], key: KeyText | None, *, done: bool
     ) -> Position:
-        progress, ranges = self._position.snapshot, dict(self._position.ranges)
-        assert progress is not None
-        if done and earlier:
-            ranges[table] = [*earlier, ReadUpTo(None, self._boundary)]
-        elif done:
-            ranges.pop(table, None)
-        elif key is not None:
-            ranges[table] = [*earlier, ReadUpTo(key, self._boundary)]
-        finished = progress.done | {table} if done else progress.done
-        self._position = replace(
-            self._position, ranges=ranges, snapshot=SnapshotProgress(finished, progress.rows + rows)
-        )
+        self._position = self._position.advanced(table, rows, earlier, key, done=done)
         return self._position
 
     def _events(
@@ -303,7 +256,10 @@ class SnapshotReader:
                 facts = self._catalogue.facts(schema.relation.oid)
                 schema = self._rules.schema(schema.relation, facts, self._catalogue.type, error.columns)
         source = self._blocks.snapshot(
-            schema.relation.table, _marks(count, opening, closing, first, last), micros=self._micros, lsn=self._boundary
+            schema.relation.table,
+            snapshot_marks(count, opening, closing, first, last),
+            micros=self._micros,
+            lsn=self._boundary,
         )
         changes = Changes(np.full(count, READ, np.uint8), None, after, None, key, source)
         if not values.problems:
@@ -314,43 +270,8 @@ class SnapshotReader:
         good = [row for row in range(count) if row not in values.problems]
         if not good:
             return schema, None, halted
-        keys = None if key is None else key.take(good)
-        changes = Changes(changes.op[good], None, after.take(good), None, keys, source.take(good))
-        return schema, change_batch(schema.shape, changes, tombstones=False), halted
+        return schema, change_batch(schema.shape, changes.take(np.array(good)), tombstones=False), halted
 
 
 def _raw(row: pa.Table) -> bytes:
     return "\t".join("\\N" if one is None else str(one) for one in row.to_pylist()[0].values()).encode()
-
-
-def _marks(count: int, opening: bool, closing: bool, first: bool, last: bool) -> pa.Array:
-    """What Debezium writes in ``source.snapshot`` for each row."""
-    marks = pa.repeat(pa.scalar("true"), count)
-    if not opening and not closing:
-        return marks
-    places = np.zeros(count, np.int32)
-    if opening:
-        places[0] = 1
-    if closing:
-        places[-1] = 2
-    words = ["true", "first" if first else "first_in_data_collection", "last" if last else "last_in_data_collection"]
-    return pc.take(pa.array(words), pa.array(places))
-
-
-def _with_end(tables: Iterator[pa.Table]) -> Iterator[tuple[pa.Table, bool]]:
-    """Each table, and whether it is the last one."""
-    held = next(tables, None)
-    while held is not None:
-        following = next(tables, None)
-        yield held, following is None
-        held = following
-
-
-def _resumed(base: Position, boundary: int) -> Position:
-    """The position at the beginning of a snapshot, given the one at its end or in the midst of an earlier one."""
-    if base.snapshot is None:
-        return replace(base, boundary=boundary, ranges={}, snapshot=SnapshotProgress())
-    ranges = {table: list(each) for table, each in base.ranges.items()}
-    for table in base.snapshot.done:
-        ranges.setdefault(table, [ReadUpTo(None, base.boundary)])
-    return replace(base, boundary=boundary, ranges=ranges)

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from tidegate.connectors.cdc.filters import CaptureFilter, Choice
 from tidegate.connectors.cdc.masking import ColumnMasks
 from tidegate.connectors.cdc.message_keys import MessageKeys
+from tidegate.connectors.cdc.snapshot_position import ReadUpTo
 from tidegate.connectors.cdc.topic_names import TopicNames
 from tidegate.connectors.postgres_cdc.catalogue import TableFacts
 from tidegate.connectors.postgres_cdc.change_decoder import ChangeDecoder, EventRules
 from tidegate.connectors.postgres_cdc.column_types import Modes, PgType
 from tidegate.connectors.postgres_cdc.frames import Frames
-from tidegate.connectors.postgres_cdc.position import Position, ReadUpTo
+from tidegate.connectors.postgres_cdc.position import Position
 from tidegate.connectors.postgres_cdc.source_block import SourceBlocks
 from tidegate.connectors.postgres_cdc.table_book import TableBook
 from tidegate.connectors.postgres_cdc.table_schema import SchemaRules

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tidegate.connectors.cdc.snapshot_position import ReadUpTo, SnapshotProgress
 from tidegate.connectors.jdbc.postgres.cells import PADDING
 from tidegate.connectors.mysql_cdc import table_map
 from tidegate.connectors.mysql_cdc.gtid import MariaDbGtids, MySqlGtids
-from tidegate.connectors.mysql_cdc.position import Position, ReadUpTo, SnapshotProgress, place_of
+from tidegate.connectors.mysql_cdc.position import Position, place_of
 from tidegate.connectors.mysql_cdc.row_images import locate
 from tidegate.connectors.mysql_cdc.table_map import MapColumn
 
@@ -54,8 +55,8 @@ def test_places_grow_along_the_log() -> None:
 
 def test_a_position_is_read_as_it_was_kept() -> None:
     position = Position(
-        "bin.1", 4, "0-1-2", "0-1-3", 7, 1, 2, "s", 9, {"d.t": [ReadUpTo(("1", "a"), 5), ReadUpTo(None, 9)]},
-        SnapshotProgress(frozenset({"d.u"}), 3),
+        "bin.1", 4, "0-1-2", "0-1-3", 7, 1, 2, "s", boundary=9,
+        ranges={"d.t": [ReadUpTo(("1", "a"), 5), ReadUpTo(None, 9)]}, snapshot=SnapshotProgress(frozenset({"d.u"}), 3),
     )  # fmt: skip
     assert Position.of(position.offset()) == position
 
