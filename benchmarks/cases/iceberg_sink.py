@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
+from benchmarks.comparing import compared
 from benchmarks.data.iceberg_catalog import NAMESPACE, SIGNING_NAME, WAREHOUSE, IcebergCatalog
 from benchmarks.data.tables import table
 from benchmarks.data.topics import PARTITIONS, Topics
-from benchmarks.profile import profile_task
 from benchmarks.result import Comparison
 from benchmarks.settings import Settings
 from benchmarks.stage import Stage
 from benchmarks.systems.connectors import Config
 from benchmarks.systems.kafka_connect import KafkaConnect
 from benchmarks.systems.tidegate import Tidegate
-from benchmarks.transfer import Side, Transfer, compare, move
+from benchmarks.transfer import Side, Transfer
 
 NAME = "iceberg-sink"
 ROWS = 600_000
@@ -47,11 +47,7 @@ def _run(settings: Settings, data: str, tasks: int) -> Comparison:
             topics.fill_json(_JSON, table(data, rows))
             sides.append(connect_side(exits, stage, _JSON, rows, tasks))
         title = f"{rows:,} rows of {data} from Kafka to an Iceberg table, {PARTITIONS} partitions, {tasks} task(s)"
-        comparison = compare(NAME, title, sides, settings.repeats, stage.groups())
-        if settings.profile and settings.wants("tidegate"):
-            with profile_task(tidegate, comparison.facts):
-                move(sides[0], settings.repeats + 1, stage.groups())
-        return comparison
+        return compared(NAME, title, sides, settings, stage)
 
 
 def _tidegate(system: Tidegate, stage: Stage, rows: int, tasks: int) -> Side:

@@ -7,16 +7,16 @@ from contextlib import ExitStack
 import psycopg
 from psycopg import sql
 
+from benchmarks.comparing import compared
 from benchmarks.data.tables import table
 from benchmarks.data.topics import PARTITIONS, Topics
-from benchmarks.profile import profile_task
 from benchmarks.result import Comparison
 from benchmarks.settings import Settings
 from benchmarks.stage import Stage
 from benchmarks.systems.connectors import Config
 from benchmarks.systems.kafka_connect import KafkaConnect
 from benchmarks.systems.tidegate import Tidegate
-from benchmarks.transfer import Side, Transfer, compare, move
+from benchmarks.transfer import Side, Transfer
 
 NAME = "jdbc-sink"
 ROWS = 300_000
@@ -49,11 +49,7 @@ def _run(settings: Settings, data: str, tasks: int) -> Comparison:
             connect = exits.enter_context(KafkaConnect(stage, name="debezium", plugins=["debezium-jdbc"]))
             sides.append(_debezium(connect, stage, rows, tasks))
         title = f"{rows:,} rows of {data} from Kafka to PostgreSQL, {PARTITIONS} partitions, {tasks} task(s)"
-        comparison = compare(NAME, title, sides, settings.repeats, stage.groups())
-        if settings.profile and settings.wants("tidegate"):
-            with profile_task(tidegate, comparison.facts):
-                move(sides[0], settings.repeats + 1, stage.groups())
-        return comparison
+        return compared(NAME, title, sides, settings, stage)
 
 
 def _tidegate(system: Tidegate, stage: Stage, rows: int, tasks: int) -> Side:

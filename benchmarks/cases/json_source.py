@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 
+from benchmarks.comparing import compared
 from benchmarks.data.json_lines import json_file
 from benchmarks.data.topics import Topics
-from benchmarks.profile import profile_task
 from benchmarks.result import Comparison
 from benchmarks.settings import Settings
 from benchmarks.stage import Stage
@@ -15,7 +15,7 @@ from benchmarks.systems.connectors import Config
 from benchmarks.systems.kafka_connect import KafkaConnect
 from benchmarks.systems.system import System
 from benchmarks.systems.tidegate import Tidegate
-from benchmarks.transfer import Side, Transfer, compare, move
+from benchmarks.transfer import Side, Transfer
 
 NAME = "json-source"
 ROWS = 1_000_000
@@ -62,11 +62,7 @@ def _run(settings: Settings, data: str, tasks: int) -> Comparison:
             note = "FileStreamSource, StringConverter, no transactions"
             sides.append(_side(loose, note, topics, rows, [_connect(str(file)) for file in files]))
         title = f"{rows:,} JSON lines of {line} B ({data}) to Kafka, {tasks} task(s)"
-        comparison = compare(NAME, title, sides, settings.repeats, stage.groups())
-        if settings.profile and settings.wants("tidegate"):
-            with profile_task(tidegate, comparison.facts):
-                move(sides[0], settings.repeats + 1, stage.groups())
-        return comparison
+        return compared(NAME, title, sides, settings, stage)
 
 
 def _side(system: System, note: str, topics: Topics, rows: int, configs: Sequence[Config]) -> Side:

@@ -6,17 +6,17 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks.cases.iceberg_sink import connect_side
+from benchmarks.comparing import compared
 from benchmarks.data.tables import table
 from benchmarks.data.topics import PARTITIONS, Topics
 from benchmarks.errors import BenchmarkError
-from benchmarks.profile import profile_task
 from benchmarks.result import Comparison
 from benchmarks.settings import Settings
 from benchmarks.stage import BUCKET, Stage
 from benchmarks.systems.connectors import Config
 from benchmarks.systems.kafka_connect import KafkaConnect
 from benchmarks.systems.tidegate import Tidegate
-from benchmarks.transfer import Side, Transfer, compare, move
+from benchmarks.transfer import Side, Transfer
 from tidegate.demo.lake import Lake
 
 NAME = "parquet-sink"
@@ -70,11 +70,7 @@ def _run(settings: Settings, case: str, wire: str, data: str, tasks: int) -> Com
         if wants_iceberg:
             sides.append(connect_side(exits, stage, _JSON, rows, tasks))
         title = f"{rows:,} rows of {data} from Kafka, {PARTITIONS} partitions, {tasks} task(s)"
-        comparison = compare(case, title, sides, settings.repeats, stage.groups())
-        if settings.profile and settings.wants("tidegate"):
-            with profile_task(tidegate, comparison.facts):
-                move(sides[0], settings.repeats + 1, stage.groups())
-        return comparison
+        return compared(case, title, sides, settings, stage)
 
 
 def _tidegate(system: Tidegate, stage: Stage, wire: str, rows: int, tasks: int) -> Side:

@@ -8,9 +8,9 @@ import psycopg
 from psycopg import sql
 
 from benchmarks.cases.json_source import CONNECT_PRODUCER
+from benchmarks.comparing import compared
 from benchmarks.data.database import drop_slot, load
 from benchmarks.data.topics import Topics
-from benchmarks.profile import profile_task
 from benchmarks.result import Comparison
 from benchmarks.settings import Settings
 from benchmarks.stage import Stage
@@ -18,7 +18,7 @@ from benchmarks.systems.connectors import Config
 from benchmarks.systems.kafka_connect import KafkaConnect
 from benchmarks.systems.system import System
 from benchmarks.systems.tidegate import Tidegate
-from benchmarks.transfer import Side, Transfer, compare, move
+from benchmarks.transfer import Side, Transfer
 
 NAME = "pg-cdc"
 ROWS = 200_000
@@ -49,11 +49,7 @@ def _run(settings: Settings, way: str, rows: int) -> Comparison:
             note = "JsonConverter without schemas, exactly once"
             sides.append(_side(exits.enter_context(connect), stage, way, rows, note, _THEIRS))
         title = f"lineitem of PostgreSQL to Kafka: {_NOTES[way].format(rows=rows)}"
-        comparison = compare(NAME, title, sides, settings.repeats, stage.groups())
-        if settings.profile and settings.wants("tidegate"):
-            with profile_task(tidegate, comparison.facts):
-                move(sides[0], settings.repeats + 1, stage.groups())
-        return comparison
+        return compared(NAME, title, sides, settings, stage)
 
 
 _OURS: Config = {"connector.class": "postgres-cdc", "key.converter": "avro", "value.converter": "avro"}

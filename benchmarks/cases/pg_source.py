@@ -5,16 +5,16 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from benchmarks.cases.json_source import CONNECT_PRODUCER
+from benchmarks.comparing import compared
 from benchmarks.data.database import drop_slot, load
 from benchmarks.data.topics import Topics
-from benchmarks.profile import profile_task
 from benchmarks.result import Comparison
 from benchmarks.settings import Settings
 from benchmarks.stage import Stage
 from benchmarks.systems.connectors import Config
 from benchmarks.systems.kafka_connect import KafkaConnect
 from benchmarks.systems.tidegate import Tidegate
-from benchmarks.transfer import Side, Transfer, compare, move
+from benchmarks.transfer import Side, Transfer
 
 NAME = "pg-source"
 ROWS = 336_776
@@ -41,11 +41,7 @@ def _run(settings: Settings, data: str, rows: int) -> Comparison:
                 _debezium(exits.enter_context(KafkaConnect(stage, name="debezium", plugins=plugins)), stage, data, rows)
             )
         title = f"{rows:,} rows of {data} from PostgreSQL to Kafka, 1 task"
-        comparison = compare(NAME, title, sides, settings.repeats, stage.groups())
-        if settings.profile and settings.wants("tidegate"):
-            with profile_task(tidegate, comparison.facts):
-                move(sides[0], settings.repeats + 1, stage.groups())
-        return comparison
+        return compared(NAME, title, sides, settings, stage)
 
 
 def _tidegate(system: Tidegate, topics: Topics, table: str, rows: int) -> Side:
