@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tidegate.cli.connector import DEFAULT_URL, UrlOption
 from tidegate.cli.dlq_view import print_inspection, shown_group, shown_inspection
+from tidegate.cli.key_values import key_values
 from tidegate.cli.output import Format, OutputOption, print_json, print_table
 from tidegate.cli.rest_client import RestClient
 from tidegate.config.yaml_file import read_yaml_mapping
@@ -150,7 +151,7 @@ def show(
                 if counts[key] <= limit:
                     found.append(letter)
         _refuse_nothing(found, chosen, selection)
-        inspector = Inspector({**chosen.config, **_pairs("--set", set_)}, client)
+        inspector = Inspector({**chosen.config, **key_values("--set", set_ or ())}, client)
         opened = [inspector.inspect(letter) for letter in found]
     if output is Format.JSON:
         print_json([shown_inspection(each) for each in opened])
@@ -188,7 +189,7 @@ def replay(
     selection = _selection(chosen, group, offset)
     properties = _properties(bootstrap_servers, kafka)
     chain = _chain(transform_file, set_)
-    config = {**chosen.config, **_pairs("--set", set_)}
+    config = {**chosen.config, **key_values("--set", set_ or ())}
     with DeadLetterQueue(properties, chosen.topic) as queue, RegistryClient(_targets(registry)) as client:
         count = _count(queue, chosen, selection)
         how = "repaired" if chain else "as they are"
@@ -263,22 +264,12 @@ def _refuse_nothing(found: Sequence[object], chosen: _Queue, selection: Selectio
 
 def _chain(file: Path | None, given: Sequence[str] | None) -> TransformChain:
     config = {name: str(value) for name, value in read_yaml_mapping(file).items()} if file else {}
-    config |= _pairs("--set", given)
+    config |= key_values("--set", given or ())
     return transform_chain(Config({}, config))
 
 
-def _pairs(option: str, given: Sequence[str] | None) -> dict[str, str]:
-    found = {}
-    for text in given or ():
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise ConfigError([ConfigProblem(option, f"{text!r} is not key=value.")])
-        found[key.strip()] = value.strip()
-    return found
-
-
 def _properties(bootstrap_servers: str, given: Sequence[str] | None) -> dict[str, str]:
-    return {"bootstrap.servers": bootstrap_servers, **_pairs("--kafka", given)}
+    return {"bootstrap.servers": bootstrap_servers, **key_values("--kafka", given or ())}
 
 
 def _targets(registry: str) -> list[str]:

@@ -12,6 +12,7 @@ import typer
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
+from tidegate.cli.key_values import key_values
 from tidegate.config.settings import ENV_PREFIX, NESTING, ServiceSettings
 
 _SEPARATOR = "__"
@@ -91,12 +92,5 @@ def _nested(given: Mapping[str, Any]) -> dict[str, Any]:
         place = flags
         for owner in owners:
             place = place.setdefault(owner, {})
-        place[last] = dict(map(_pair, value)) if isinstance(value, list) else value
+        place[last] = key_values(_flag((*owners, last)), value) if isinstance(value, list) else value
     return flags
-
-
-def _pair(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
-    if not equals:
-        raise typer.BadParameter(f"{text!r} is not key=value")
-    return key.strip(), value.strip()

@@ -11,7 +11,7 @@ import grpc
 import grpc.aio
 
 from tidegate.api.etcd.v1 import etcd_pb2 as pb
-from tidegate.etcd.backoff import Backoff
+from tidegate.backoff import Backoff
 from tidegate.etcd.config import EtcdConfig
 from tidegate.etcd.endpoints import Endpoint, EndpointDownError, Endpoints
 from tidegate.etcd.errors import (
@@ -85,7 +85,7 @@ class Caller:
             EtcdClosedError: the client is closed.
         """
         deadline = time.monotonic() + self.budget
-        backoff = Backoff(cap=0.5)
+        backoff = Backoff(longest=0.5)
         tries = 0
         logins = 0
         reason = "no attempt was made"

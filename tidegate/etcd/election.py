@@ -7,7 +7,7 @@ import contextlib
 import time
 from typing import Final, Self
 
-from tidegate.etcd.backoff import Backoff
+from tidegate.backoff import Backoff
 from tidegate.etcd.client import EtcdClient
 from tidegate.etcd.errors import EtcdError, EtcdLeaseNotFoundError, EtcdOutcomeUnknownError
 from tidegate.etcd.events import Delete, Snapshot

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, Self
 
 from tidegate.api.etcd.v1 import etcd_pb2 as pb
-from tidegate.etcd.backoff import Backoff
+from tidegate.backoff import Backoff
 from tidegate.etcd.caller import STREAM_ERRORS, Caller
 from tidegate.etcd.errors import EtcdError, EtcdUnavailableError
 from tidegate.etcd.events import Snapshot, WatchItem

@@ -12,6 +12,7 @@ import grpc
 
 from tidegate.api.registry.v1 import registry_pb2 as pb
 from tidegate.api.registry.v1 import registry_pb2_grpc
+from tidegate.backoff import Backoff
 from tidegate.errors import ConfigError, ConfigProblem
 from tidegate.grpc.channel import sync_channel
 from tidegate.registry_client.bounded_cache import BoundedCache
@@ -145,7 +146,7 @@ class RegistryClient:
 
     def _call(self, subject: str, send: Callable[[registry_pb2_grpc.RegistryServiceStub, float], T]) -> T:
         deadline = time.monotonic() + self._timeout
-        wait = _FIRST_WAIT
+        waits = Backoff(_FIRST_WAIT, _LONGEST_WAIT)
         while True:
             last: grpc.RpcError | None = None
             for _ in self._stubs:
@@ -165,11 +166,10 @@ class RegistryClient:
                     self._preferred = (preferred + 1) % len(self._stubs)
                 if time.monotonic() >= deadline:
                     break
-            pause = random.uniform(0, wait)  # noqa: S311
+            pause = waits.next()
             if time.monotonic() + pause >= deadline or self._closed.wait(pause):
                 assert last is not None
                 raise self._unavailable(last) from None
-            wait = min(_LONGEST_WAIT, wait * 2)
 
     def _unavailable(self, last: grpc.RpcError) -> RegistryUnavailableError:
         text = last.details() if isinstance(last, grpc.Call) else str(last)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, TypeVar
 
+from tidegate.backoff import backoff
 from tidegate.control import ConnectorState, Layout, StoredValue, TaskSpec
 from tidegate.errors import AlreadyExistsError, ConflictError, NotFoundError, RetriableError
 from tidegate.etcd import Compare, EtcdClient, EtcdOutcomeUnknownError, KeyValue, Op
@@ -128,7 +128,7 @@ class ConnectorStore:
             written = await self._put([same], key, after.to_json())
             if written is not None:
                 return Stored(after, found.create_revision, written.mod_revision)
-            await asyncio.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311
+            await asyncio.sleep(backoff(attempt + 1, 0.01, 1.0))
         raise _contended(what)
 
     async def _put(self, compares: list[Compare], key: str, value: bytes) -> KeyValue | None:

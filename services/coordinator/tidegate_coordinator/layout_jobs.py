@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import math
-import random
 import time
 from dataclasses import dataclass, replace
 from typing import Final
 
 from tidegate.api.common.v1 import common_pb2
+from tidegate.backoff import backoff
 from tidegate.control import ConnectorStatusRecord, ConnectorType
 from tidegate.errors import RetriableError, TidegateError
 from tidegate.telemetry.logging import get_logger
@@ -144,7 +144,7 @@ class LayoutJobs:
             log.exception("connector_layout_defect", connector=name, exc_info=error)
         earlier = self._retries.get(name)
         attempts = 1 if earlier is None else earlier.attempts + 1
-        delay = self._delay(attempts) if isinstance(error, RetriableError) else math.inf
+        delay = backoff(attempts, _FIRST_RETRY, _LONGEST_RETRY) if isinstance(error, RetriableError) else math.inf
         with_workers = isinstance(error, RetriableError | UnknownPluginError)
         if isinstance(error, NoWorkerError):
             delay = math.inf
@@ -162,8 +162,3 @@ class LayoutJobs:
         if before is not None and before.trace == trace:
             return before
         return ConnectorStatusRecord("FAILED", wish.generation, wish.restart, trace, int(time.time() * 1_000))
-
-    @staticmethod
-    def _delay(attempts: int) -> float:
-        bound = min(_LONGEST_RETRY, _FIRST_RETRY * 2.0 ** min(attempts - 1, 30))
-        return random.uniform(bound / 2, bound)  # noqa: S311

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
+from tidegate.backoff import Backoff
 from tidegate.errors import RetriableError
 from tidegate.etcd import Election, EtcdClient, EtcdRequestError, Leadership
-from tidegate.etcd.backoff import Backoff
 from tidegate.etcd.transaction import OpKind
 from tidegate.telemetry.logging import get_logger
 from tidegate_coordinator.assigner import assignment_writes, plan_input
@@ -101,7 +101,7 @@ class _Term:
         self._workers_seen = -1
 
     async def run(self) -> None:
-        backoff = Backoff(base=0.2, cap=5.0)
+        backoff = Backoff(first=0.2, longest=5.0)
         await self._catch_up(self._leadership.create_revision)
         self._changes.wake(*self._all_names())
         while True:
@@ -186,7 +186,7 @@ class _Term:
 
     async def _catch_up(self, revision: int) -> None:
         """Wait, however long etcd is away, until the cache holds ``revision``."""
-        backoff = Backoff(base=0.2, cap=5.0)
+        backoff = Backoff(first=0.2, longest=5.0)
         while True:
             try:
                 await self._cache.wait_for(revision)

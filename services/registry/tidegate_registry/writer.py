@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
+from tidegate.backoff import Backoff
 from tidegate.etcd import Compare, EtcdClient, EtcdOutcomeUnknownError, EtcdUnavailableError, Op
-from tidegate.etcd.backoff import Backoff
 from tidegate.telemetry.logging import get_logger
 from tidegate_registry.cache import StateCache
 from tidegate_registry.keys import RegistryKeys
@@ -75,7 +75,7 @@ class StateWriter:
         """
         deadline = time.monotonic() + _BUDGET_SECONDS
         mark = uuid.uuid4().hex
-        backoff = Backoff(base=0.005, cap=0.2)
+        backoff = Backoff(first=0.005, longest=0.2)
         try:
             async with asyncio.timeout(_BUDGET_SECONDS):
                 await self._turn.acquire()

@@ -13,7 +13,7 @@ from tidegate.control import Claim, State, TargetState, TaskSpec, TaskStatusReco
 from tidegate.errors import RetriableError, TidegateError
 from tidegate.etcd import EtcdLeaseNotFoundError, LeaseKeeper
 from tidegate.telemetry.logging import get_logger
-from tidegate_worker.backoff import Backoff
+from tidegate_worker.restart_pause import RestartPause
 from tidegate_worker.task.launch import Entered, Failed, Stats, TaskLaunch
 from tidegate_worker.task_claim import ClaimKeys
 from tidegate_worker.task_process import TaskProcess, now_ms
@@ -99,7 +99,7 @@ class TaskHolder:
         self._desired: Desired | None = None
         self._changed = asyncio.Event()
         self._process: TaskProcess | None = None
-        self._backoff = Backoff()
+        self._restart_pause = RestartPause()
         self._restarts = 0
         self._ran_for = 0.0
         self._trace = ""
@@ -166,7 +166,7 @@ class TaskHolder:
             while (wanted := self._desired) is not None:
                 outcome = await self._life(wanted)
                 if outcome.end is _End.CHANGED or self._desired is None:
-                    self._backoff.reset()
+                    self._restart_pause.reset()
                     if self._desired is not None and self.epoch is not None:
                         await self._report("RESTARTING")
                     continue
@@ -303,7 +303,7 @@ class TaskHolder:
                 await self._write_status()
             self._restarts = 0
             return
-        pause = self._backoff.next(self._ran_for)
+        pause = self._restart_pause.next(self._ran_for)
         self._restarts += 1
         log.warning("task_restarting", task=self.name, pause_s=round(pause, 2), reason=outcome.trace.partition("\n")[0])
         await self._report("RESTARTING", outcome.trace)

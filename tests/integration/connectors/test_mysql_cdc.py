@@ -10,8 +10,8 @@ from pathlib import Path
 import pymysql
 import pytest
 
-from tests.integration.connectors.certificate import Certificate
 from tests.integration.connectors.mysql_capture import MySqlCapture
+from tests.support.certificate import Certificate
 from tests.support.eventually import eventually
 from tests.support.needs_mariadb import install_or_skip
 from tidegate.connectors.mysql_cdc import MySqlCdcConnector

@@ -13,10 +13,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from tests.integration.connectors.certificates import self_signed
 from tests.integration.connectors.search_gateway import SearchGateway, search_gateway
 from tests.integration.connectors.search_index import SearchIndex, fresh_topic
 from tests.integration.connectors.sink_harness import RunningSink, SinkHarness, consumed, records
+from tests.support.certificate import Certificate
 from tidegate.connectors.opensearch import OpenSearchSinkConnector
 from tidegate.devstack import OpenSearch
 from tidegate.errors import ConfigError, FatalError, RecordHaltedError, RetriableError
@@ -421,9 +421,9 @@ def test_a_closed_index_is_nobodys_malformed_document(node: SearchIndex, opensea
 def test_tls_with_an_authority_of_ones_own(
     node: SearchIndex, opensearch: OpenSearch, topic: str, tmp_path: Path
 ) -> None:
-    certificate = self_signed(tmp_path, "localhost")
+    certificate = Certificate.made(tmp_path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate.chain, certificate.key)
+    context.load_cert_chain(certificate.server, certificate.key)
     trusting: dict[str, Any] = {
         "elastic_security_protocol": "SSL",
         "connection_username": "u",
@@ -431,7 +431,7 @@ def test_tls_with_an_authority_of_ones_own(
     }
     with search_gateway(opensearch.url, tls=context) as gateway:
         stores: list[dict[str, Any]] = [
-            {"elastic_https_ssl_truststore_location": str(certificate.chain)},
+            {"elastic_https_ssl_truststore_location": str(certificate.ca)},
             {
                 "elastic_https_ssl_truststore_location": str(certificate.pkcs12),
                 "elastic_https_ssl_truststore_password": certificate.password,

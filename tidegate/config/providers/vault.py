@@ -6,7 +6,6 @@ Source: "KV secrets engine - version 2 (API)" of Vault's documentation, section 
 from __future__ import annotations
 
 import os
-import random
 import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from urllib.parse import quote
 
 import httpx
 
+from tidegate.backoff import backoff
 from tidegate.config.providers.provider import ConfigProvider, UnresolvedError
 from tidegate.errors import RetriableError
 
@@ -88,16 +88,16 @@ class VaultConfigProvider(ConfigProvider):
 
     def _read(self, url: str, path: str) -> dict[str, Any]:
         give_up = time.monotonic() + self._budget
-        pause = _FIRST_PAUSE
+        failures = 0
         while True:
             try:
                 return self._once(url, path)
             except RetriableError:
-                wait = pause * random.uniform(0.5, 1.0)  # noqa: S311
+                failures += 1
+                wait = backoff(failures, _FIRST_PAUSE, _LONGEST_PAUSE)
                 if time.monotonic() + wait >= give_up:
                     raise
                 time.sleep(wait)
-                pause = min(_LONGEST_PAUSE, pause * 2)
 
     def _once(self, url: str, path: str) -> dict[str, Any]:
         if self._client is None:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from tidegate.backoff import Backoff
 from tidegate.connectors.iceberg.control_topic import ControlReader
 from tidegate.connectors.iceberg.table_commit import TableCommitter, Told
 from tidegate.errors import RetriableError
@@ -124,22 +125,22 @@ class CommitterThread:
     def _loop(self, committer: Committer) -> None:
         due = next_moment(time.time(), self._interval) + self._grace
         failing_since: float | None = None
-        pause = 0.5
+        pauses = Backoff(0.5, _LONGEST_PAUSE)
         while not self._ending.is_set():
             try:
                 found = committer.read(_READ_WAIT)
                 if committer.full or (time.time() >= due and not found):
                     committer.commit()
                     due = next_moment(time.time() - self._grace, self._interval) + self._grace
-                failing_since, pause = None, 0.5
+                failing_since = None
+                pauses.reset()
             except RetriableError as error:
                 now = time.monotonic()
                 failing_since = failing_since or now
                 if now - failing_since > _PATIENCE:
                     raise
                 log.warning("iceberg_commit_waits", reason=str(error), seconds=round(now - failing_since))
-                self._ending.wait(pause)
-                pause = min(pause * 2, _LONGEST_PAUSE)
+                self._ending.wait(pauses.next())
         while committer.read(_READ_WAIT):
             pass
         committer.commit()

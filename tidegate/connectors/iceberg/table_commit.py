@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
@@ -12,6 +11,7 @@ from pyiceberg.catalog import Catalog
 from pyiceberg.io import FileIO
 from pyiceberg.table import Table, TableProperties
 
+from tidegate.backoff import backoff
 from tidegate.connectors.iceberg.catalog import iceberg_errors
 from tidegate.connectors.iceberg.change import Change
 from tidegate.connectors.iceberg.layout import Layout
@@ -31,6 +31,7 @@ from tidegate.telemetry.logging import get_logger
 log = get_logger(__name__)
 
 _ATTEMPTS = 50
+_FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 5.0
 
 Told = tuple[int, Change]
@@ -88,7 +89,7 @@ class TableCommitter:
                 self._attempt(table, missing)
             except ConflictError as error:
                 log.info("iceberg_commit_conflict", table=name, attempt=attempt + 1, reason=error.message)
-                self._stopping.wait(min(_LONGEST_PAUSE, 0.05 * 2**attempt) * random.uniform(0.5, 1.0))  # noqa: S311
+                self._stopping.wait(backoff(attempt + 1, _FIRST_PAUSE, _LONGEST_PAUSE))
             except NotFoundError as error:
                 # Another committer may have been first, and have tidied up.
                 if position(self._load(name), self._control) <= missing[0][0]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import random
 import threading
 
 import pyarrow as pa
@@ -13,6 +12,7 @@ from pyiceberg.schema import Schema
 from pyiceberg.table import Table, TableProperties
 from pyiceberg.types import DoubleType, FloatType, NestedField
 
+from tidegate.backoff import backoff
 from tidegate.connectors.iceberg.catalog import iceberg_errors
 from tidegate.connectors.iceberg.column_types import UnstorableTypeError, iceberg_type
 from tidegate.connectors.iceberg.evolution import Evolution, evolution
@@ -197,7 +197,7 @@ class Targets:
 
     def pause(self, attempt: int) -> None:
         """Lets other writers go first."""
-        self._stopping.wait(min(2.0, 0.05 * 2**attempt) * random.uniform(0.5, 1.0))  # noqa: S311
+        self._stopping.wait(backoff(attempt + 1, 0.05, 2.0))
 
     def _key_of(self, table: Table, key: pa.DataType) -> tuple[str, ...]:
         if not self.upsert:

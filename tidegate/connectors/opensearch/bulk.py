@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 from collections import deque
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from tidegate.backoff import backoff
 from tidegate.connectors.opensearch.client import Client
 from tidegate.connectors.opensearch.outcomes import DONE, Outcome, Result, outcome
 from tidegate.errors import FatalError, RetriableError
@@ -104,7 +104,7 @@ class BulkWriter:
                 return Written(malformed, superseded)
             fruitless = fruitless + 1 if len(again) == len(rows) else 0
             rows = np.array(again, dtype=np.int64)
-            pause = min(self._backoff * 2 ** max(0, fruitless - 1), _MOST_PAUSE) * random.uniform(0.5, 1.0)  # noqa: S311
+            pause = backoff(max(1, fruitless), self._backoff, _MOST_PAUSE)
             late = time.monotonic() + pause > give_up
             if fruitless > self._retries or late or self._stopping.wait(pause):
                 raise RetriableError(f"{len(rows)} records were not taken: {why}.")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from tidegate.backoff import backoff
 from tidegate.errors import RetriableError
 
 T = TypeVar("T")
@@ -42,15 +42,15 @@ class Patience:
             RetriableError: the last one, when the budget is used up or the task is to stop.
         """
         give_up = float("inf") if self._timeout_ms < 0 else time.monotonic() + self._timeout_ms / 1000
-        delay = _FIRST_DELAY
+        failures = 0
         while True:
             try:
                 return step()
             except RetriableError:
-                pause = min(delay, self._max_delay_ms / 1000) * random.uniform(0.5, 1.0)  # noqa: S311
+                failures += 1
+                pause = backoff(failures, _FIRST_DELAY, self._max_delay_ms / 1000)
                 if time.monotonic() + pause > give_up or not self._wait(pause):
                     raise
-                delay *= 2
 
     def _wait(self, seconds: float) -> bool:
         until = time.monotonic() + seconds
