@@ -26,6 +26,7 @@ class ClusterView:
     keys: Keyspace
     worker_id: str
     _values: dict[str, KeyValue] = field(default_factory=dict)
+    _assigned: dict[TaskKey, int] = field(default_factory=dict)
     claims: dict[TaskKey, int] = field(default_factory=dict)
     """create_revision of each claim."""
 
@@ -35,6 +36,7 @@ class ClusterView:
         if isinstance(item, Snapshot):
             touched |= set(self.claims)
             self._values.clear()
+            self._assigned.clear()
             self.claims.clear()
             for kv in item.kvs:
                 self._put(kv, touched)
@@ -47,25 +49,19 @@ class ClusterView:
         return touched
 
     def desired(self) -> dict[TaskKey, Desired]:
-        """What this worker shall run."""
+        """What this worker shall run: of its own assignments alone, for a cluster has many more."""
         wanted = {}
-        for key, kv in self._values.items():
-            if not key.startswith(self.keys.assignments):
+        for (connector, number), revision in self._assigned.items():
+            task = self._values.get(self.keys.task(connector, number))
+            state = self._values.get(self.keys.connector(connector))
+            if task is None or state is None:
                 continue
             try:
-                connector, number = self.keys.parse_assignment_key(key)
-                assignment = Assignment.from_json(kv.value)
-                if assignment.worker_id != self.worker_id:
-                    continue
-                task = self._values.get(self.keys.task(connector, number))
-                state = self._values.get(self.keys.connector(connector))
-                if task is None or state is None:
-                    continue
-                wanted[connector, number] = Desired(
-                    TaskSpec.from_json(task.value), ConnectorState.from_json(state.value).target_state, kv.mod_revision
-                )
-            except (MalformedKeyError, MalformedValueError) as error:
-                log.error("control_value_malformed", key=key, reason=error.message)
+                spec, target = TaskSpec.from_json(task.value), ConnectorState.from_json(state.value).target_state
+            except MalformedValueError as error:
+                log.error("control_value_malformed", key=f"{connector}/{number}", reason=error.message)
+                continue
+            wanted[connector, number] = Desired(spec, target, revision)
         return wanted
 
     def _put(self, kv: KeyValue, touched: set[TaskKey]) -> None:
@@ -74,7 +70,9 @@ class ClusterView:
             if task is not None:
                 self.claims[task] = kv.create_revision
                 touched.add(task)
-        elif kv.key.startswith((self.keys.assignments, self.keys.tasks, self.keys.connectors)):
+        elif kv.key.startswith(self.keys.assignments):
+            self._assign(kv)
+        elif kv.key.startswith((self.keys.tasks, self.keys.connectors)):
             self._values[kv.key] = kv
 
     def _delete(self, key: str, touched: set[TaskKey]) -> None:
@@ -83,8 +81,23 @@ class ClusterView:
             if task is not None:
                 self.claims.pop(task, None)
                 touched.add(task)
+        elif key.startswith(self.keys.assignments):
+            try:
+                self._assigned.pop(self.keys.parse_assignment_key(key), None)
+            except MalformedKeyError:
+                return
         else:
             self._values.pop(key, None)
+
+    def _assign(self, kv: KeyValue) -> None:
+        try:
+            task = self.keys.parse_assignment_key(kv.key)
+            # Whatever stands there now, it is not the assignment that stood there before.
+            self._assigned.pop(task, None)
+            if Assignment.from_json(kv.value).worker_id == self.worker_id:
+                self._assigned[task] = kv.mod_revision
+        except (MalformedKeyError, MalformedValueError) as error:
+            log.error("control_value_malformed", key=kv.key, reason=error.message)
 
     def _claimed(self, key: str) -> TaskKey | None:
         try:
