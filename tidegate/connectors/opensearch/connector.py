@@ -11,6 +11,7 @@ from tidegate.connectors.opensearch.options import problems
 from tidegate.connectors.opensearch.task import OpenSearchSinkTask
 from tidegate.errors import ConfigError, ConfigProblem, TidegateError
 from tidegate.sdk.config_def import Config, ConfigDef
+from tidegate.sdk.drift import EVOLVE, DriftKeys
 from tidegate.sdk.sink import SinkConnector, SinkTask
 
 _VALIDATION_TIMEOUT_MS = 5000
@@ -138,6 +139,8 @@ class OpenSearchSinkConnector(SinkConnector):
     )
     config_def: ClassVar[ConfigDef] = CONFIG
     task_class: ClassVar[type[SinkTask]] = OpenSearchSinkTask
+    # Mappings follow the records anyway, unless the index forbids it.
+    drift_keys: ClassVar[DriftKeys] = {EVOLVE: {}}
 
     def validate(self, config: Config) -> Sequence[ConfigProblem]:
         found = list(problems(config))

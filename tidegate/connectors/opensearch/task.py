@@ -16,7 +16,9 @@ from tidegate.connectors.opensearch.options import IGNORE, WARN, Options
 from tidegate.errors import FatalError
 from tidegate.records.envelope import SCHEMALESS, Batch
 from tidegate.records.lines import Rows
+from tidegate.records.reason import DRIFT, Reason, rule_of
 from tidegate.sdk.config_def import Config
+from tidegate.sdk.drift import FAIL, KEY
 from tidegate.sdk.sink import SinkContext, SinkTask
 from tidegate.telemetry.logging import get_logger
 
@@ -36,6 +38,7 @@ class OpenSearchSinkTask(SinkTask):
         self._on_malformed: str = config["behavior.on.malformed.documents"]
         self._drop_invalid: bool = config["drop.invalid.message"]
         self._tolerant = config.originals.get("errors.tolerance") == "all"
+        self._fails_on_drift = config.originals.get(KEY) == FAIL
         self._client = Client(config)
         self._writer = BulkWriter(self._client, config, context.stopping)
         self._indices = Indices(self._client, self._options)
@@ -92,11 +95,13 @@ class OpenSearchSinkTask(SinkTask):
         reasons = {**asked.invalid, **asked.tombstones, **malformed}
         for row, why in sorted(reasons.items()):
             passed = self._drop_invalid if row in asked.invalid else row in malformed and self._passes_malformed
-            if passed and not self._tolerant:
+            if passed and not self._tolerant and not (self._fails_on_drift and rule_of(why, "") in DRIFT):
                 tell = log.warning if row in asked.invalid or self._on_malformed == WARN else log.debug
                 tell("record_dropped", connector=self._context.connector, topic=batch.topic, reason=why)
                 continue
-            self._context.report(batch, start + row, f"the document can not be written: {why}")
+            sentence = f"the document can not be written: {why}"
+            named = Reason(sentence, why.rule, why.path) if isinstance(why, Reason) else sentence
+            self._context.report(batch, start + row, named)
 
     @property
     def _passes_malformed(self) -> bool:
