@@ -110,11 +110,12 @@ def test_scheduled_rotation_is_on_the_clock(zone: str, schedule: int, now: str, 
 
 
 def test_manifest_names_tell_topics_apart() -> None:
-    names = ObjectNames("topics", "sink", "zstd.parquet")
+    names = ObjectNames("topics", "sink")
     key = names.manifest(TopicPartition("a-1", 2), 7, 3, 99)
     assert parse_manifest_key(names.manifests(TopicPartition("a-1", 2)), key) == (7, 3, 99)
     assert parse_manifest_key(names.manifests(TopicPartition("a", 1)), key) is None
-    assert names.data(TopicPartition("t", 1), "t/partition=1", 5) == "topics/t/partition=1/t+1+0000000005.zstd.parquet"
+    data = names.data(TopicPartition("t", 1), "t/partition=1", 5, "keys.avro")
+    assert data == "topics/t/partition=1/t+1+0000000005.keys.avro"
 
 
 def struct(**fields: Any) -> pa.StructType:

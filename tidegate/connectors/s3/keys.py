@@ -56,6 +56,10 @@ def _acl(value: Any) -> str | None:
     return None if not value else one_of(*CANNED_ACLS)(value)
 
 
+def _own_format(value: Any) -> str | None:
+    return None if not value else one_of(*FORMATS, *FORMATS.values())(value)
+
+
 def _zone(value: Any) -> str | None:
     try:
         ZoneInfo(value)
@@ -262,8 +266,20 @@ CONFIG = (
         Type.BOOLEAN,
         False,
         Importance.LOW,
-        "Write the records' keys into the files, as a column beside the value's fields.",
+        "Keep the records' keys: as a column beside the value's fields or, with keys.format.class, in files of their "
+        "own.",
         group="Files",
+    )
+    .define(
+        "keys.format.class",
+        Type.STRING,
+        None,
+        Importance.LOW,
+        "Format of files of keys, whose names are those of the files of values with .keys before the extension, and "
+        "whose row n is the key of row n there. Without it keys are a column.",
+        validator=_own_format,
+        group="Files",
+        recommended=tuple(FORMATS),
     )
     .define(
         "store.kafka.keys.column",
@@ -279,8 +295,19 @@ CONFIG = (
         Type.BOOLEAN,
         False,
         Importance.LOW,
-        "Write the records' headers into the files, as a column: a list of records of key (text) and value (bytes).",
+        "Keep the records' headers, a list of records of key (text) and value (bytes): as a column beside the value's "
+        "fields or, with headers.format.class, in files of their own.",
         group="Files",
+    )
+    .define(
+        "headers.format.class",
+        Type.STRING,
+        None,
+        Importance.LOW,
+        "Format of files of headers, named with .headers before the extension. Without it headers are a column.",
+        validator=_own_format,
+        group="Files",
+        recommended=("parquet", "avro", "json"),
     )
     .define(
         "store.kafka.headers.column",
@@ -296,8 +323,20 @@ CONFIG = (
         Type.STRING,
         "fail",
         Importance.LOW,
-        "What to do with a null value (a tombstone): fail halts the record, ignore leaves it out.",
-        validator=one_of("fail", "ignore"),
+        "What to do with a null value (a tombstone): fail halts the record, ignore leaves it out, write keeps its key "
+        "and, where they are kept, its headers in the directory tombstone.encoded.partition; it needs "
+        "store.kafka.keys=true.",
+        validator=one_of("fail", "ignore", "write"),
+        group="Files",
+        recommended=("fail", "ignore", "write"),
+    )
+    .define(
+        "tombstone.encoded.partition",
+        Type.STRING,
+        "tombstone",
+        Importance.LOW,
+        "Directory below the topic's for the keys of tombstones, whatever the partitioner.",
+        validator=non_empty,
         group="Files",
     )
     .define(
