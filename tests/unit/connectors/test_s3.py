@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -12,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.integration.connectors.sink_harness import consumed, records
+from tidegate.connectors.s3 import S3SinkConnector
+from tidegate.connectors.s3.client import s3_client
 from tidegate.connectors.s3.grouping import groups
 from tidegate.connectors.s3.object_name import ObjectNames, parse_manifest_key
 from tidegate.connectors.s3.partitioner import FieldPartitioner, TimePartitioner
@@ -61,6 +64,23 @@ def test_time_paths_follow_local_time_over_its_changes() -> None:
     value = records([{"id": i} for i in range(4)], pa.field("id", pa.int64()))
     paths = partitioner.partition(consumed("t", value, timestamps=times)).paths
     assert paths.to_pylist() == ["2026-03-28", "2026-03-29", "2026-03-29", "2026-03-30"]
+
+
+def test_times_by_the_wall_clock_are_neither_the_records_nor_kafkas() -> None:
+    partitioner = TimePartitioner(PathFormat("YYYY"), 86_400_000, ZoneInfo("UTC"), "Wallclock", "")
+    value = records([{"id": 0}], pa.field("id", pa.int64()))
+    before = datetime.now(UTC).year
+    (path,) = partitioner.partition(consumed("t", value, timestamps=[0])).paths.to_pylist()
+    assert int(path) in (before, datetime.now(UTC).year)
+
+
+@pytest.mark.parametrize(("path_style", "host"), [("true", "store.example"), ("false", "lake.store.example")])
+def test_the_bucket_is_named_in_the_path_or_in_the_host(path_style: str, host: str) -> None:
+    keys = {"s3.bucket.name": "lake", "store.url": "http://store.example", "s3.path.style.access.enabled": path_style}
+    secrets = {"aws.access.key.id": "key", "aws.secret.access.key": "secret"}
+    client = s3_client(S3SinkConnector.config_def.parse({**keys, **secrets}))
+    url = client.generate_presigned_url("get_object", Params={"Bucket": "lake", "Key": "k"})
+    assert urlsplit(url).netloc == host
 
 
 def test_a_missing_or_unsuitable_partition_field_is_a_fault_of_every_row() -> None:

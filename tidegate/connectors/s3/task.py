@@ -171,13 +171,10 @@ class S3SinkTask(SinkTask):
         """Rows that can not be written with the reason, and the others sorted by file."""
         null = batch.value.is_null().to_numpy(zero_copy_only=False)
         keyless = batch.key.is_null().to_numpy(zero_copy_only=False)
-        halted = np.zeros(len(batch), dtype=np.bool_)
-        faults: dict[int, str] = {}
+        halted = keyless & (null & (self._on_null == WRITE) | ~null & self._views.has_keys)
+        faults = dict.fromkeys(np.flatnonzero(halted).tolist(), _NO_KEY)
         if self._on_null == FAIL:
             faults |= dict.fromkeys(np.flatnonzero(null).tolist(), _TOMBSTONE)
-        else:
-            halted = keyless & (null & (self._on_null == WRITE) | ~null & self._views.has_keys)
-            faults |= dict.fromkeys(np.flatnonzero(halted).tolist(), _NO_KEY)
         groups_: list[Group] = []
         parts = [(~null & ~halted, self._sorted)]
         if self._on_null == WRITE:
