@@ -74,7 +74,9 @@ Keys and class names are Confluent's, so a configuration works as it stands. Wha
   is bytes, text there, and records without headers have an empty list, while they are refused there.
 - `behavior.on.null.values=write` writes keys, and headers, below `tombstone.encoded.partition`; where keys are a
   column, as rows that have nothing else.
-- Not there: headers as `ByteArrayFormat`; a class of your own as format or partitioner. Both are refused.
+- Not there and refused: headers as `ByteArrayFormat`, a class of your own as format or partitioner, another
+  `directory.delim` than a slash. Without effect: `s3.credentials.provider.class` (the default chain finds roles),
+  `s3.part.retries` and `s3.retry.backoff.ms` (five tries with jittered backoff), `s3.wan.mode`, `storage.class`.
 - `flush.size` has a default. Rotation by the clock, by bytes or under memory pressure is exactly once too.
 - `parquet.codec` is zstd unless set, snappy there. `avro.codec` has xz and zstandard as well.
 """

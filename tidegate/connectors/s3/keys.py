@@ -56,6 +56,10 @@ def _acl(value: Any) -> str | None:
     return None if not value else one_of(*CANNED_ACLS)(value)
 
 
+def _delimiter(value: Any) -> str | None:
+    return None if value and not set(value) & set("/%") else f"{value!r} does not set names apart: use such as + or -"
+
+
 def _own_format(value: Any) -> str | None:
     return None if not value else one_of(*FORMATS, *FORMATS.values())(value)
 
@@ -112,6 +116,16 @@ CONFIG = (
         "Name the bucket in the path rather than in the host name.",
         group="S3",
     )
+    .define(
+        "s3.proxy.url",
+        Type.STRING,
+        None,
+        Importance.LOW,
+        "Proxy to reach the store through, such as http://proxy:3128.",
+        group="S3",
+    )
+    .define("s3.proxy.user", Type.STRING, None, Importance.LOW, "User at the proxy.", group="S3")
+    .define("s3.proxy.password", Type.PASSWORD, None, Importance.LOW, "Password of s3.proxy.user.", group="S3")
     .define(
         "s3.part.size",
         Type.INT,
@@ -173,6 +187,34 @@ CONFIG = (
         "topics",
         Importance.HIGH,
         "Prefix of all objects. Two connectors that read the same topic need two prefixes.",
+        group="Files",
+    )
+    .define(
+        "file.delim",
+        Type.STRING,
+        "+",
+        Importance.MEDIUM,
+        "What stands between topic, partition and offset in the names of files. Keep it: what a task died over is "
+        "found by its name.",
+        validator=_delimiter,
+        group="Files",
+    )
+    .define(
+        "directory.delim",
+        Type.STRING,
+        "/",
+        Importance.LOW,
+        "What stands between directories; only a slash will do.",
+        validator=one_of("/"),
+        group="Files",
+    )
+    .define(
+        "filename.offset.zero.pad.width",
+        Type.INT,
+        10,
+        Importance.LOW,
+        "Digits of the offset in the names of files, filled up with zeros.",
+        validator=between(0, 19),
         group="Files",
     )
     .define(

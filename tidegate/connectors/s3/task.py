@@ -80,7 +80,12 @@ class S3SinkTask(SinkTask):
         self._uploads = ThreadPoolExecutor(_PARTS_AT_ONCE, thread_name_prefix="parts")
         self._executor = ThreadPoolExecutor(_REQUESTS_AT_ONCE, thread_name_prefix="s3")
         self._space = SpillSpace(config["spill.directory"], config["spill.bytes"])
-        self._names = ObjectNames(config["topics.dir"], context.connector)
+        self._names = ObjectNames(
+            config["topics.dir"],
+            context.connector,
+            delimiter=config["file.delim"],
+            pad_width=config["filename.offset.zero.pad.width"],
+        )
         self._schemas = TopicSchemas(self._client, self._bucket, self._names, config["schema.compatibility"])
         self._started_ms = self._server_time_ms()
         self._recovery = Recovery(
