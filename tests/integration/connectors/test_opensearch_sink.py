@@ -302,6 +302,35 @@ def test_where_drift_fails_the_task_drifted_documents_are_not_passed_over(
         run.put(mixed(topic))
 
 
+def test_fields_that_an_index_has_no_mapping_for_may_be_left_out(
+    node: SearchIndex, opensearch: OpenSearch, topic: str
+) -> None:
+    mapping = {
+        "dynamic": "strict",
+        "properties": {"id": {"type": "long"}, "at": {"properties": {"x": {"type": "long"}}}},
+    }
+    for day in ("19700101", "19700102"):
+        node.call("PUT", f"/{topic}-{day}", {"mappings": mapping})
+    run = start(
+        opensearch.url,
+        topic,
+        tolerant=True,
+        key_ignore="true",
+        drift_policy="project",
+        index_name_format="${topic}-${timestamp}",
+    )
+    place = pa.field("at", pa.struct([("x", pa.string()), ("y", pa.string())]))
+    rows = [{"id": n, "name": "n", "at": {"x": "x" if n == 3 else "1", "y": "y"}} for n in range(6)]
+    value = records(rows, ID, NAME, place)
+    run.put(consumed(topic, value, timestamps=[0, 86_400_000] * 3, first_offset=10))
+    found = [hit["_source"] for day in ("19700101", "19700102") for hit in node.hits(f"{topic}-{day}")]
+    assert sorted(found, key=lambda each: each["id"]) == [{"id": n, "at": {"x": "1"}} for n in (0, 1, 2, 4, 5)]
+    assert halted(run).keys() == {13}
+    fresh = start(opensearch.url, topic, key_ignore="true", drift_policy="project")
+    fresh.put(numbered(topic, range(2)))
+    assert node.count(topic) == 2 and node.mapping(topic).keys() == {"id", "name"}
+
+
 def test_records_without_the_key_they_need_are_halted_or_dropped(
     node: SearchIndex, opensearch: OpenSearch, topic: str
 ) -> None:
