@@ -27,6 +27,7 @@ CASES = (
     "json-parquet-sink",
     "iceberg-sink",
     "jdbc-sink",
+    "opensearch-sink",
     "scaling",
     "latency",
     "start-time",

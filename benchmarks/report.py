@@ -22,6 +22,7 @@ _CASES = {
     "json-parquet-sink": "Kafka JSON to Parquet on S3",
     "iceberg-sink": "Kafka Avro to an Iceberg table",
     "jdbc-sink": "Kafka Avro to PostgreSQL",
+    "opensearch-sink": "Kafka Avro to OpenSearch",
     "scaling": "1, 2 and 4 tasks",
     "latency": "Latency",
     "start-time": "Start of a task",

@@ -1,4 +1,4 @@
-"""What every system under test stands on: one Apache Kafka and, where a case needs them, etcd, S3 and PostgreSQL."""
+"""What every system under test stands on: one Apache Kafka, and the servers that a case needs."""
 
 from __future__ import annotations
 

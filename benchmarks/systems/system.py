@@ -1,11 +1,28 @@
-"""What a system under test is: servers with Kafka Connect's REST API."""
+"""What a system under test is: most are servers with Kafka Connect's REST API."""
 
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
-from benchmarks.systems.connectors import Connectors
+from benchmarks.systems.connectors import Config
+
+
+class Jobs(Protocol):
+    """What moves rows: connectors, or what stands in for them."""
+
+    def create(self, name: str, config: Config) -> None:
+        """Begin one."""
+
+    def delete(self, name: str) -> None:
+        """End one and wait until it is gone."""
+
+    def tasks(self, name: str) -> list[dict[str, Any]]:
+        """Its tasks.
+
+        Raises:
+            BenchmarkError: one has failed.
+        """
 
 
 class System(Protocol):
@@ -16,8 +33,8 @@ class System(Protocol):
         """As shown in tables."""
 
     @property
-    def connectors(self) -> Connectors:
-        """Its REST API."""
+    def connectors(self) -> Jobs:
+        """What moves its rows."""
 
     def roots(self) -> list[int]:
         """The pids all its processes descend from."""

@@ -5,17 +5,16 @@ from __future__ import annotations
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import NamedTuple
 
-import psycopg
-from psycopg import sql
-
-from tests.chaos.tripwire import HttpFrames, KafkaFrames, PostgresFrames, Tripwire
+from tests.chaos.tripwire import HttpFrames, KafkaFrames, MakeFrames, MysqlFrames, PostgresFrames, Tripwire
 from tests.conftest import TEST_BUCKET
 from tests.integration.connectors.iceberg_harness import Lakehouse, rest_catalog
 from tests.integration.connectors.lake import Lake
-from tidegate.devstack import ApacheKafka, Postgres, SeaweedFS, Tansu
+from tests.integration.connectors.search_index import SearchIndex
+from tests.integration.connectors.target_database import TargetDatabase
+from tidegate.devstack import ApacheKafka, OpenSearch, SeaweedFS, Tansu
 
 VALUES = (
     '{"type":"record","name":"Row","fields":[{"name":"id","type":"long"},{"name":"note","type":["null","string"]}]}'
@@ -26,7 +25,7 @@ class Step(NamedTuple):
     """A request.
 
     Args:
-        server: the wire it goes over: ``kafka``, ``s3``, ``catalog`` or ``database``.
+        server: the wire it goes over: ``kafka``, ``s3``, ``catalog``, ``database`` or ``search``.
         request: finds its label.
     """
 
@@ -58,9 +57,7 @@ class SteppedSink(ABC):
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def add_wire(
-        self, name: str, address: str, frames: type[HttpFrames] | type[KafkaFrames] | type[PostgresFrames]
-    ) -> str:
+    def add_wire(self, name: str, address: str, frames: MakeFrames) -> str:
         """Puts a wire before a server and returns the address to use."""
         port = int(address.rpartition(":")[2].split("/")[0])
         wire = self.wires[name] = self._stack.enter_context(Tripwire(port, frames))
@@ -117,9 +114,14 @@ class SteppedS3(SteppedSink):
 
 
 class SteppedJdbc(SteppedSink):
-    """The JDBC sink into PostgreSQL."""
+    """The JDBC sink.
 
-    steps = (
+    Args:
+        broker: the broker.
+        target: an empty database in PostgreSQL or MariaDB.
+    """
+
+    steps: Sequence[Step] = (
         Step("database", r"^BEGIN"),
         Step("database", r"^(INSERT INTO|COPY) \"?step"),
         Step("database", r"^UPDATE .*tidegate_offsets.* SET next_offset"),
@@ -128,16 +130,14 @@ class SteppedJdbc(SteppedSink):
         Step("database", r"^UPDATE .*tidegate_offsets.* SET committed_offset"),
     )
 
-    def __init__(self, broker: Tansu | ApacheKafka, postgres: Postgres) -> None:
+    def __init__(self, broker: Tansu | ApacheKafka, target: TargetDatabase) -> None:
         super().__init__(broker)
-        postgres.create_database(self.prefix)
-        self._url = postgres.url(self.prefix)
-        address = self.add_wire("database", f"{postgres.host}:{postgres.port('postgres')}", PostgresFrames)
+        self._target = self._stack.enter_context(closing(target))
+        frames = PostgresFrames if target.kind == "postgresql" else MysqlFrames
         self._keys = {
+            **target.config,
             "connector.class": "jdbc-sink",
-            "connection.url": f"jdbc:postgresql://{address}/{self.prefix}",
-            "connection.user": postgres.user,
-            "connection.password": postgres.password,
+            "connection.url": self.add_wire("database", target.config["connection.url"], frames),
             "auto.create": "true",
             "offset.flush.interval.ms": "200",
         }
@@ -146,9 +146,42 @@ class SteppedJdbc(SteppedSink):
         return {**self._keys, "table.name.format": name}
 
     def ids(self, name: str) -> list[int]:
-        with psycopg.connect(self._url, autocommit=True) as database:
-            query = sql.SQL("SELECT id FROM {} ORDER BY id").format(sql.Identifier(name))
-            return [row[0] for row in database.execute(query).fetchall()]
+        return self._target.one(f'SELECT id FROM "{name}" ORDER BY id')
+
+
+class SteppedMariaDb(SteppedJdbc):
+    """The same into MariaDB, at the steps that are other requests there."""
+
+    steps = (
+        Step("database", r"^INSERT INTO `step"),
+        Step("database", r"^UPDATE .*tidegate_offsets.* SET next_offset"),
+        Step("database", r"^COMMIT"),
+    )
+
+
+class SteppedSearch(SteppedSink):
+    """The OpenSearch sink."""
+
+    steps = (Step("search", r"^POST /_bulk"), Step("kafka", "EndTxn"))
+
+    def __init__(self, broker: Tansu | ApacheKafka, node: OpenSearch) -> None:
+        super().__init__(broker)
+        self._index = self._stack.enter_context(closing(SearchIndex(node.url)))
+        self._keys = {
+            "connector.class": "opensearch-sink",
+            "connection.url": self.add_wire("search", node.url, HttpFrames),
+            "key.ignore": "true",
+            # One connection, which asked for its index by name before: so a request can be told to be whose.
+            "max.in.flight.requests": "1",
+            "max.connection.idle.time.ms": "600000",
+            "offset.flush.interval.ms": "200",
+        }
+
+    def config(self, name: str) -> Mapping[str, str]:
+        return {**self._keys, "index.name.format": name}
+
+    def ids(self, name: str) -> list[int]:
+        return sorted(hit["_source"]["id"] for hit in self._index.hits(name))
 
 
 class SteppedIceberg(SteppedSink):

@@ -18,8 +18,18 @@ import pytest
 from confluent_kafka import Producer
 
 from tests.chaos.pipeline import DEADLINE
-from tests.chaos.stepped_sinks import VALUES, Step, SteppedIceberg, SteppedJdbc, SteppedS3, SteppedSink
+from tests.chaos.stepped_sinks import (
+    VALUES,
+    Step,
+    SteppedIceberg,
+    SteppedJdbc,
+    SteppedMariaDb,
+    SteppedS3,
+    SteppedSearch,
+    SteppedSink,
+)
 from tests.chaos.tripwire import Trip, When
+from tests.integration.connectors.target_database import mariadb_target, postgres_target
 from tests.integration.worker.lab import Lab, lab_config
 from tests.support.eventually import eventually
 from tidegate.devstack import ApacheKafka, Etcd
@@ -29,11 +39,17 @@ _SPAN = 50
 _ROUNDS: tuple[When, ...] = get_args(When)
 
 
-@pytest.fixture(params=["s3", "jdbc", "iceberg"])
+@pytest.fixture(
+    params=["s3", "jdbc", "jdbc-mariadb", "iceberg", pytest.param("opensearch", marks=pytest.mark.opensearch)]
+)
 def sink(request: pytest.FixtureRequest, apache_kafka: ApacheKafka) -> Iterator[SteppedSink]:
     """Each kind of sink."""
     if request.param == "jdbc":
-        made: SteppedSink = SteppedJdbc(apache_kafka, request.getfixturevalue("postgres"))
+        made: SteppedSink = SteppedJdbc(apache_kafka, postgres_target(request.getfixturevalue("postgres")))
+    elif request.param == "jdbc-mariadb":
+        made = SteppedMariaDb(apache_kafka, mariadb_target(request.getfixturevalue("mariadb")))
+    elif request.param == "opensearch":
+        made = SteppedSearch(apache_kafka, request.getfixturevalue("opensearch"))
     elif request.param == "s3":
         made = SteppedS3(apache_kafka, request.getfixturevalue("seaweedfs"))
     else:

@@ -7,7 +7,7 @@ import re
 import socket
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
@@ -44,6 +44,10 @@ class Frames(Protocol):
     def outgoing(self, data: bytes) -> bytes:
         """What the client is to see of what the server sent."""
         ...
+
+
+MakeFrames = Callable[[int, int], Frames]
+"""Given the server's port and the proxy's."""
 
 
 class Trip:
@@ -95,7 +99,7 @@ class Tripwire:
         frames: makes what finds requests, one a connection, given the server's port and the proxy's.
     """
 
-    def __init__(self, port: int, frames: type[HttpFrames] | type[KafkaFrames] | type[PostgresFrames]) -> None:
+    def __init__(self, port: int, frames: MakeFrames) -> None:
         self._upstream = port
         self._frames = frames
         self._listener = socket.create_server((_LOOPBACK, 0), backlog=128)
@@ -324,6 +328,31 @@ class PostgresFrames:
         elif kind == b"B":
             return self._prepared.get(content.split(b"\0", 2)[1], "")
         return ""
+
+    def answers(self, data: bytes) -> bool:
+        """See :class:`Frames`."""
+        return True
+
+    def outgoing(self, data: bytes) -> bytes:
+        """See :class:`Frames`."""
+        return data
+
+
+class MysqlFrames:
+    """MySQL's protocol: a label is the text of the statement that is run."""
+
+    _QUERY = 3
+
+    def __init__(self, port: int, proxy_port: int) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> Iterator[tuple[str, bytes]]:
+        """See :class:`Frames`."""
+        self._rest += data
+        while len(self._rest) >= 4 and len(self._rest) >= (size := 4 + int.from_bytes(self._rest[:3], "little")):
+            packet, self._rest = self._rest[:size], self._rest[size:]
+            is_query = packet[3] == 0 and packet[4:5] == bytes([self._QUERY])
+            yield packet[5:].decode(errors="replace") if is_query else "", packet
 
     def answers(self, data: bytes) -> bool:
         """See :class:`Frames`."""

@@ -15,9 +15,9 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from tidegate.config.providers.plugins import ConfigProviders
 from tidegate.config.providers.provider import UnresolvedError
+from tidegate.config.redaction import HIDDEN, Redaction
 from tidegate.errors import ConfigError, ConfigProblem
 
-HIDDEN = "[hidden]"
 _SEALED = "${sealed:"
 _REFERENCE = re.compile(r"\$\{(?P<provider>[A-Za-z][A-Za-z0-9_-]*):(?:(?P<path>[^}]*):)?(?P<key>[^:}]*)\}")
 
@@ -127,13 +127,19 @@ def hide_secrets(config: Mapping[str, str], password_keys: Collection[str]) -> d
     }
 
 
-def resolve(config: Mapping[str, str], box: SecretBox, providers: Mapping[str, str] | None = None) -> dict[str, str]:
+def resolve(
+    config: Mapping[str, str],
+    box: SecretBox,
+    providers: Mapping[str, str] | None = None,
+    redaction: Redaction | None = None,
+) -> dict[str, str]:
     """The configuration with every reference replaced by what it refers to, on this machine, now.
 
     Args:
         config: as stored.
         box: opens what is sealed.
         providers: the worker's setting ``config_providers``.
+        redaction: is told of every value that was looked up or opened.
 
     Raises:
         ConfigError: all that can not be resolved, each with its key; no secrets.
@@ -148,6 +154,13 @@ def resolve(config: Mapping[str, str], box: SecretBox, providers: Mapping[str, s
             problems.extend(ConfigProblem(key, f"{each.key} {each.message}") for each in error.problems)
     with ConfigProviders(providers) as found:
         looked_up = _look_up(found, opened.values())
+    if redaction is not None:
+        for key, value in opened.items():
+            if value != config[key]:
+                redaction.add(value)
+        for reference, outcome in looked_up.items():
+            if isinstance(outcome, str):
+                redaction.add(outcome, reference)
     resolved = dict(opened)
     for key, value in opened.items():
         missing = [

@@ -46,15 +46,24 @@ class AvroConverter(RegistryConverter):
 
     def writer(self, schema: Schema, field: pa.Field, topic: str) -> Writer:
         """See the base class."""
-        return _AvroWriter(self._codec.encoder(self._parsed(schema), field))
+        return _AvroWriter(self._codec.encoder(self.parsed(schema), field))
 
     def reader(self, schema: Schema) -> Reader:
         """See the base class."""
-        parsed = self._parsed(schema)
+        parsed = self.parsed(schema)
         return _AvroReader(arrow_field(parsed, self.side), self._codec.decoder(parsed))
 
-    def _parsed(self, schema: Schema) -> AvroType:
-        return parse_schema(schema.text, [inner.text for inner in self.referenced(schema).values()])
+    def form(self, schema: Schema, record: str = "") -> pa.Field | None:
+        """See the base class."""
+        return arrow_field(self.parsed(schema), self.side)
+
+    def parsed(self, schema: Schema) -> AvroType:
+        """A schema with all that it refers to.
+
+        Raises:
+            FatalError: it is not valid, or what it refers to is gone.
+        """
+        return parse_schema(self._of_language(schema).text, [inner.text for inner in self.referenced(schema).values()])
 
 
 class _AvroWriter(Writer):

@@ -67,15 +67,24 @@ class JsonSchemaConverter(RegistryConverter):
 
     def reader(self, schema: Schema) -> Reader:
         """See the base class."""
-        document = _parsed(schema)
-        check = self._check(schema, document) if self._strict else None
-        imported = {name: _parsed(one) for name, one in self.referenced(schema).items()}
-        try:
-            connect = JsonSchemaTypes(document, imported).connect_schema()
-        except NoConnectSchemaError:
+        check = self._check(schema, _parsed(schema)) if self._strict else None
+        connect = self._connect(schema)
+        if connect is None:
             return _FreeReader(self.side, check)
         field = arrow_field(connect, self.side).with_nullable(True)
         return _JsonSchemaReader(field, payload_reader(field, "", connect), check)
+
+    def form(self, schema: Schema, record: str = "") -> pa.Field | None:
+        """See the base class."""
+        connect = self._connect(self._of_language(schema))
+        return None if connect is None else arrow_field(connect, self.side)
+
+    def _connect(self, schema: Schema) -> dict[str, Any] | None:
+        imported = {name: _parsed(one) for name, one in self.referenced(schema).items()}
+        try:
+            return JsonSchemaTypes(_parsed(schema), imported).connect_schema()
+        except NoConnectSchemaError:
+            return None
 
     def _check(self, schema: Schema, document: Any) -> Check:
         return json_schema_check(document, {name: _parsed(one) for name, one in self.referenced(schema).items()})

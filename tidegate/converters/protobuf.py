@@ -62,6 +62,11 @@ class ProtobufConverter(RegistryConverter):
         """See the base class."""
         return _ProtobufReader(self._codec, self._file(schema), self.side)
 
+    def form(self, schema: Schema, record: str = "") -> pa.Field | None:
+        """See the base class."""
+        file = self._file(self._of_language(schema))
+        return arrow_field(file.message(file.indexes(record)), self.side)
+
     def _file(self, schema: Schema) -> SchemaFile:
         return schema_file(schema.text, tuple((name, one.text) for name, one in self.referenced(schema).items()))
 

@@ -144,6 +144,21 @@ class RegistryConverter(Converter):
     def reader(self, schema: Schema) -> Reader:
         """A reader of data written with a schema."""
 
+    @abstractmethod
+    def form(self, schema: Schema, record: str = "") -> pa.Field | None:
+        """The field that values written with a schema become.
+
+        Args:
+            schema: of this language.
+            record: name of the record type that is meant, where a schema may hold several; its first one otherwise.
+
+        Returns:
+            None where the schema leaves it to each value.
+
+        Raises:
+            FatalError: the schema is of another language, is not valid, or what it refers to is gone.
+        """
+
     def configure(self, config: Mapping[str, str], *, is_key: bool, registry: RegistryClient | None) -> None:
         """See the base class; ``docs/converters.md`` lists the keys."""
         if registry is None:

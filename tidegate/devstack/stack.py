@@ -14,19 +14,20 @@ from tidegate.devstack.apache_kafka import ApacheKafka
 from tidegate.devstack.component import Component
 from tidegate.devstack.errors import StateDirInUseError
 from tidegate.devstack.etcd import Etcd
+from tidegate.devstack.opensearch import OpenSearch
 from tidegate.devstack.postgres import Postgres
 from tidegate.devstack.reaping import reap_leftovers
 from tidegate.devstack.seaweedfs import SeaweedFS
 from tidegate.devstack.tansu import Tansu
 
-ComponentKind = Literal["etcd", "tansu", "apache-kafka", "seaweedfs", "postgres"]
+ComponentKind = Literal["etcd", "tansu", "apache-kafka", "seaweedfs", "postgres", "opensearch"]
 _C = TypeVar("_C", bound=Component)
 
 WHEEL_COMPONENTS: tuple[ComponentKind, ...] = ("etcd", "tansu", "seaweedfs", "postgres")
 
 
 class EmbeddedStack:
-    """etcd, a broker, S3 and PostgreSQL on free ports, with everything they write under one directory.
+    """etcd, a broker, S3, PostgreSQL and OpenSearch on free ports, with everything they write under one directory.
 
     Holds a lock on the directory while it runs. A start first ends what an earlier, crashed owner of the same
     directory left running, including processes others recorded there with
@@ -34,7 +35,8 @@ class EmbeddedStack:
 
     Args:
         state_dir: made where missing; data in it is kept and used again.
-        components: which to start; those that need only wheels by default. ``apache-kafka`` needs Java and Maven.
+        components: which to start; those that need only wheels by default. ``apache-kafka`` and ``opensearch``
+            need Java and Maven.
         buckets: S3 buckets to make.
         table_bucket: S3 Tables bucket for the Iceberg REST catalog, none by default.
         postgres_settings: PostgreSQL server settings over the defaults.
@@ -57,6 +59,7 @@ class EmbeddedStack:
             SeaweedFS(self.state_dir, buckets=buckets, table_bucket=table_bucket) if "seaweedfs" in components else None
         )
         self._postgres = Postgres(self.state_dir, settings=postgres_settings) if "postgres" in components else None
+        self._opensearch = OpenSearch(self.state_dir) if "opensearch" in components else None
         self._lock: IO[str] | None = None
         self.reaped: list[str] = []
 
@@ -100,6 +103,11 @@ class EmbeddedStack:
         return _asked_for(self._postgres, "postgres")
 
     @property
+    def opensearch(self) -> OpenSearch:
+        """The running OpenSearch; RuntimeError when it was not asked for."""
+        return _asked_for(self._opensearch, "opensearch")
+
+    @property
     def components(self) -> list[Component]:
         """Those asked for, in the order their addresses are shown; they stop in reverse."""
         parts: list[Component | None] = [
@@ -108,6 +116,7 @@ class EmbeddedStack:
             self._apache_kafka,
             self._seaweedfs,
             self._postgres,
+            self._opensearch,
         ]
         return [part for part in parts if part is not None]
 
@@ -124,6 +133,8 @@ class EmbeddedStack:
                 found["iceberg"] = self._seaweedfs.iceberg_url
         if self._postgres:
             found["postgres"] = f"{self._postgres.host}:{self._postgres.port('postgres')}"
+        if self._opensearch:
+            found["opensearch"] = self._opensearch.url
         return found
 
     def start(self) -> None:

@@ -55,7 +55,7 @@ def differences(found: pa.DataType, expected: pa.DataType, *, plain: bool = Fals
     Args:
         found: type of the record.
         expected: type of the schema.
-        plain: the record is JSON, whose types say little: only a field's presence counts.
+        plain: the record is JSON, which has few types: text, number, truth value, object and list.
     """
     return list(_compare(found, expected, "", plain))
 
@@ -65,7 +65,9 @@ def _compare(found: pa.DataType, expected: pa.DataType, path: str, plain: bool) 
         yield from _compare_fields(found, expected, f"{path}." if path else "", plain)
     elif pa.types.is_list(found) and pa.types.is_list(expected):
         yield from _compare(found.value_type, expected.value_type, f"{path}[]", plain)
-    elif not plain and not found.equals(expected) and not pa.types.is_null(found):
+    elif pa.types.is_null(found):
+        return
+    elif not (_may_be(found, expected) if plain else found.equals(expected)):
         yield Difference(Kind.TYPE, path or "the record", _name(expected), _name(found))
 
 
@@ -101,6 +103,29 @@ def _renamed(name: str, missing: list[str], extra: list[str]) -> str | None:
 
 def _letters(name: str) -> str:
     return name.replace("_", "").replace("-", "").lower()
+
+
+def _may_be(json: pa.DataType, expected: pa.DataType) -> bool:
+    """Whether values of a type that was inferred from JSON may stand for those of another type."""
+    types = pa.types
+    if types.is_struct(expected):
+        return bool(types.is_struct(json))
+    if types.is_map(expected):
+        return bool(types.is_struct(json) or types.is_list(json))
+    if types.is_list(expected) or types.is_large_list(expected):
+        return bool(types.is_list(json))
+    if types.is_boolean(expected):
+        return bool(types.is_boolean(json))
+    if types.is_integer(expected):
+        return bool(types.is_integer(json))
+    if types.is_floating(expected):
+        return bool(types.is_integer(json) or types.is_floating(json))
+    if types.is_string(expected) or types.is_large_string(expected):
+        return not (
+            types.is_integer(json) or types.is_floating(json) or types.is_boolean(json) or types.is_nested(json)
+        )
+    # Decimals, dates and bytes are texts or numbers, as the converter is set.
+    return not (types.is_boolean(json) or types.is_nested(json))
 
 
 _NAMES = {"int32": "int", "int64": "long", "float": "float", "double": "double", "bool": "boolean", "binary": "bytes"}

@@ -10,8 +10,6 @@ import pyarrow as pa
 from tidegate.converters.registry_converter import RegistryConverter
 from tidegate.dlq.difference import differences
 from tidegate.errors import FatalError
-from tidegate.records.avro_schema import parse_schema
-from tidegate.records.avro_to_arrow import arrow_field
 from tidegate.registry_client import RegisteredSchema, RegistryClient, SchemaNotFoundError
 
 _MOST_VERSIONS = 50
@@ -23,7 +21,7 @@ class Expected:
 
     Args:
         registered: the schema.
-        field: its form; None where its language does not tell it without data.
+        field: its form; None where it leaves that to each value.
     """
 
     registered: RegisteredSchema
@@ -41,7 +39,7 @@ class ExpectedSchemas:
     def __init__(self, registry: RegistryClient, version: int | None = None) -> None:
         self._registry = registry
         self._version = version
-        self._known: dict[str, list[Expected]] = {}
+        self._known: dict[tuple[str, str], list[Expected]] = {}
 
     def nearest(
         self,
@@ -49,6 +47,7 @@ class ExpectedSchemas:
         subject: str,
         type_: pa.DataType | None,
         *,
+        record: str = "",
         but: int | None = None,
         path: str = "",
     ) -> Expected | None:
@@ -58,18 +57,19 @@ class ExpectedSchemas:
             converter: of the subject's language.
             subject: the subject.
             type_: the record's; None if it is not known.
+            record: name of its type; empty if it is not known.
             but: the id that the record itself names.
             path: the field it was halted for; a version that has it is preferred.
 
         Returns:
             None if there is no other version.
         """
-        others = [each for each in self._versions(converter, subject) if each.registered.id != but]
+        others = [each for each in self._versions(converter, subject, record) if each.registered.id != but]
         if type_ is None or not others:
             return others[0] if others else None
         return min(others, key=lambda each: _distance(each, type_, path))
 
-    def holding(self, converter: RegistryConverter, subject: str, type_: pa.DataType) -> Expected:
+    def holding(self, converter: RegistryConverter, subject: str, type_: pa.DataType, record: str = "") -> Expected:
         """The version that has a place for each field of a type, asks for no other and differs least from it.
 
         Of equals it is the newest; if there is none, the newest of all.
@@ -77,7 +77,7 @@ class ExpectedSchemas:
         Raises:
             SchemaNotFoundError: the subject has no such version.
         """
-        versions = self._versions(converter, subject)
+        versions = self._versions(converter, subject, record)
         if not versions:
             wanted = f"version {self._version}" if self._version else "version"
             raise SchemaNotFoundError(
@@ -89,35 +89,36 @@ class ExpectedSchemas:
             return versions[0]
         return min(holding, key=lambda each: len(differences(type_, each[1])))[0]
 
-    def _versions(self, converter: RegistryConverter, subject: str) -> list[Expected]:
-        if subject not in self._known:
-            self._known[subject] = list(self._look_up(converter, subject))
-        return self._known[subject]
+    def _versions(self, converter: RegistryConverter, subject: str, record: str) -> list[Expected]:
+        if (subject, record) not in self._known:
+            self._known[subject, record] = list(self._look_up(converter, subject, record))
+        return self._known[subject, record]
 
-    def _look_up(self, converter: RegistryConverter, subject: str) -> Iterator[Expected]:
+    def _look_up(self, converter: RegistryConverter, subject: str, record: str) -> Iterator[Expected]:
         try:
             if self._version is not None:
-                yield self._expected(converter, self._registry.version(subject, self._version))
+                yield _expected(converter, self._registry.version(subject, self._version), record)
                 return
             latest = self._registry.latest(subject)
         except SchemaNotFoundError:
             return
-        yield self._expected(converter, latest)
+        yield _expected(converter, latest, record)
         for version in range(latest.version - 1, max(0, latest.version - _MOST_VERSIONS), -1):
             try:
-                yield self._expected(converter, self._registry.version(subject, version))
+                yield _expected(converter, self._registry.version(subject, version), record)
             except SchemaNotFoundError:
                 continue
 
-    @staticmethod
-    def _expected(converter: RegistryConverter, registered: RegisteredSchema) -> Expected:
-        if registered.schema.type != "AVRO":
-            return Expected(registered, None)
-        try:
-            references = [inner.text for inner in converter.referenced(registered.schema).values()]
-            return Expected(registered, arrow_field(parse_schema(registered.schema.text, references), "value"))
-        except FatalError:
-            return Expected(registered, None)
+
+def _expected(converter: RegistryConverter, registered: RegisteredSchema, record: str) -> Expected:
+    try:
+        field = converter.form(registered.schema, record)
+    except FatalError:
+        return Expected(registered, None)
+    if field is not None and registered.schema.type == "PROTOBUF" and pa.types.is_struct(field.type):
+        # A message without a field has the field's default.
+        field = field.with_type(pa.struct([child.with_nullable(True) for child in field.type]))
+    return Expected(registered, field)
 
 
 def _distance(each: Expected, type_: pa.DataType, path: str) -> tuple[bool, int]:

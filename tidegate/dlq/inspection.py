@@ -10,7 +10,9 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
+from tidegate.converters.avro import AvroConverter
 from tidegate.converters.json_inference import InferredRun, inferred_runs
+from tidegate.converters.json_schema import JsonSchemaConverter
 from tidegate.converters.options import choice
 from tidegate.converters.plugins import converter
 from tidegate.converters.registry_converter import RegistryConverter
@@ -20,10 +22,11 @@ from tidegate.dlq.expected import ExpectedSchemas
 from tidegate.dlq.letter import DeadLetter
 from tidegate.dlq.partial import decode_partially
 from tidegate.errors import FatalError
-from tidegate.records.avro_schema import AvroType, parse_schema
 from tidegate.records.avro_to_arrow import arrow_field
+from tidegate.records.envelope import SCHEMA_NAME
 from tidegate.records.row_json import row_json
-from tidegate.registry_client import RegistryClient, Schema
+from tidegate.records.wire_format import HEADER_SIZE
+from tidegate.registry_client import RegistryClient
 
 _HEX_BYTES = 64
 
@@ -86,13 +89,20 @@ class Inspector:
             opened.fault = "the value is null: a tombstone."
             return opened
         if letter.is_row or not isinstance(self._converter, RegistryConverter):
-            type_ = self._open_json(opened, letter.value)
-            self._compare(opened, type_, plain=True)
+            self._compare(opened, self._open_json(opened, letter.value), plain=True)
+            return opened
+        found = self._open_framed(opened, letter)
+        if found is not None or not isinstance(self._converter, JsonSchemaConverter) or letter.schema_id is None:
+            self._compare(opened, found, plain=False)
         else:
-            self._compare(opened, self._open_framed(opened, letter), plain=False)
+            # What its schema refuses, or nobody registered a schema for, may be JSON all the same.
+            why = opened.fault
+            found = self._open_json(opened, letter.value[HEADER_SIZE:])
+            opened.fault = why
+            self._compare(opened, found, plain=True)
         return opened
 
-    def _open_json(self, opened: Inspection, value: bytes) -> pa.DataType | None:
+    def _open_json(self, opened: Inspection, value: bytes) -> pa.Field | None:
         try:
             content = orjson.loads(value)
         except orjson.JSONDecodeError as error:
@@ -100,50 +110,46 @@ class Inspector:
             return None
         opened.values = content if isinstance(content, dict) else {"value": content}
         run = next(iter(inferred_runs([content])))
-        return run.values.type if isinstance(run, InferredRun) else None
+        return pa.field("value", run.values.type) if isinstance(run, InferredRun) else None
 
-    def _open_framed(self, opened: Inspection, letter: DeadLetter) -> pa.DataType | None:
+    def _open_framed(self, opened: Inspection, letter: DeadLetter) -> pa.Field | None:
         assert letter.value is not None
         decoded = self._converter.decode(letter.topic, pa.array([letter.value], pa.binary()))
         for run in decoded.runs:
             opened.values = orjson.loads(row_json(run.values, 0) or b"null")
             if not isinstance(opened.values, dict):
                 opened.values = {"value": opened.values}
-            return run.field.type
+            return run.field
         opened.fault = decoded.faults[0].message if decoded.faults else "it can not be decoded."
         opened.unread = _hex(letter.value)
         return self._open_partially(opened, letter)
 
-    def _open_partially(self, opened: Inspection, letter: DeadLetter) -> pa.DataType | None:
-        if letter.schema_id is None or letter.value is None:
+    def _open_partially(self, opened: Inspection, letter: DeadLetter) -> pa.Field | None:
+        if letter.schema_id is None or letter.value is None or not isinstance(self._converter, AvroConverter):
             return None
         try:
-            schema = self._registry.get_by_id(letter.schema_id)
-            if schema.type != "AVRO":
-                return None
-            parsed = self._parsed(schema)
+            parsed = self._converter.parsed(self._registry.get_by_id(letter.schema_id))
         except FatalError:
             return None
         partial = decode_partially(parsed, letter.value)
         if partial.fault:
             opened.fault, opened.unread = partial.fault, _hex(partial.rest)
         opened.values = {name: _plain(value) for name, value in partial.values.items()}
-        return arrow_field(parsed, "value").type
+        return arrow_field(parsed, "value")
 
-    def _parsed(self, schema: Schema) -> AvroType:
-        assert isinstance(self._converter, RegistryConverter)
-        return parse_schema(schema.text, [each.text for each in self._converter.referenced(schema).values()])
-
-    def _compare(self, opened: Inspection, type_: pa.DataType | None, *, plain: bool) -> None:
+    def _compare(self, opened: Inspection, found: pa.Field | None, *, plain: bool) -> None:
         letter = opened.letter
+        type_ = None if found is None else found.type
         if type_ is not None:
             opened.found = _fields(type_)
         if not isinstance(self._converter, RegistryConverter) or not letter.topic:
             return
-        record = self._record_name(letter)
-        opened.subject = subject_name(self._strategy, letter.topic, record, is_key=False)
+        record = _name(found) or self._record_name(letter)
+        opened.subject = subject_name(
+            self._strategy, letter.topic, record if self._strategy != STRATEGIES[0] else "", is_key=False
+        )
         expected = self._expected.nearest(
-            self._converter, opened.subject, type_, but=letter.schema_id, path=letter.path
+            self._converter, opened.subject, type_, record=record, but=letter.schema_id, path=letter.path
         )
         if expected is None:
             return
@@ -154,12 +160,19 @@ class Inspector:
                 opened.differences = differences(type_, expected.field.type, plain=plain)
 
     def _record_name(self, letter: DeadLetter) -> str:
-        if self._strategy == STRATEGIES[0] or letter.schema_id is None:
+        """Of the first type of the schema that the letter names; empty if there is none."""
+        if not isinstance(self._converter, RegistryConverter) or letter.schema_id is None:
             return ""
         try:
-            return self._parsed(self._registry.get_by_id(letter.schema_id)).name
+            form = self._converter.form(self._registry.get_by_id(letter.schema_id))
         except FatalError:
             return ""
+        return _name(form)
+
+
+def _name(field: pa.Field | None) -> str:
+    """Full name of a field's record type; empty if it is not known."""
+    return "" if field is None else (field.metadata or {}).get(SCHEMA_NAME, b"").decode()
 
 
 def _fields(type_: pa.DataType, prefix: str = "") -> dict[str, str]:

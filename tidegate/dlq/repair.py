@@ -20,7 +20,7 @@ from tidegate.dlq.letter import DeadLetter
 from tidegate.errors import FatalError
 from tidegate.kafka.consumed import CONSUMED
 from tidegate.kafka.outgoing import KafkaHeaders
-from tidegate.records.envelope import HEADERS, Batch
+from tidegate.records.envelope import HEADERS, SCHEMA_NAME, Batch
 from tidegate.records.halted_headers import REPLAYS
 from tidegate.records.wire_format import header
 from tidegate.registry_client import RegistryClient
@@ -223,7 +223,8 @@ class _Side:
             return _Written(encoded.data.to_pylist(), {each.row: each.message for each in encoded.faults})
         record = writing.own_schema(topic, field).record if self._strategy != STRATEGIES[0] else ""
         subject = subject_name(self._strategy, topic, record, is_key=self._side == "key")
-        found = self._versions.holding(writing, subject, column.type)
+        named = (field.metadata or {}).get(SCHEMA_NAME, b"").decode()
+        found = self._versions.holding(writing, subject, column.type, named)
         if conform and found.field is not None:
             column = conformed(column, found.field.type)
             field = field.with_type(column.type)

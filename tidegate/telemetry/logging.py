@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
 from typing import Any, Literal, cast
 
 import structlog
@@ -15,6 +16,19 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 
 _REDACTED = "[hidden]"
 _SECRET_FIELDS = frozenset({"password", "secret", "secret_key", "token", "authorization"})
+
+
+_hide: Callable[[str], str] | None = None
+
+
+def hide_in_texts(hide: Callable[[str], str] | None) -> None:
+    """Has every text of every event of this process pass through a function; None ends that.
+
+    Args:
+        hide: takes secrets out of a text.
+    """
+    global _hide
+    _hide = hide
 
 
 def get_logger(name: str, **fields: Any) -> FilteringBoundLogger:
@@ -49,9 +63,9 @@ def configure(level: LogLevel = "info", format: LogFormat = "json", **fields: st
         _redact,
     ]
     renderers: list[Processor] = (
-        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
+        [structlog.processors.format_exc_info, _hide_in_texts, structlog.processors.JSONRenderer(default=str)]
         if format == "json"
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        else [_hide_in_texts, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
     )
     structlog.configure(
         processors=[*shared, *renderers],
@@ -105,4 +119,12 @@ def _redact(logger: Any, method: str, event: EventDict) -> EventDict:
     for name in event:
         if name.lower() in _SECRET_FIELDS:
             event[name] = _REDACTED
+    return event
+
+
+def _hide_in_texts(logger: Any, method: str, event: EventDict) -> EventDict:
+    if _hide is not None:
+        for name, value in event.items():
+            if isinstance(value, str):
+                event[name] = _hide(value)
     return event

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from tidegate.api.common.v1 import common_pb2
 from tidegate.api.worker.v1 import worker_pb2
-from tidegate.config.secrets import HIDDEN, SecretBox, hide_secrets, seal_secrets
+from tidegate.config.redaction import HIDDEN
+from tidegate.config.secrets import SecretBox, hide_secrets, seal_secrets
 from tidegate.control import ConnectorState, ConnectorType
 from tidegate.errors import ConfigError, ConfigProblem
 from tidegate.etcd.keyspace import quote_segment

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import orjson
 
-from tidegate.config.secrets import SecretBox, is_reference, resolve
+from tidegate.config.redaction import HIDDEN, Redaction
+from tidegate.config.secrets import SecretBox, is_reference, is_sealed, resolve
 from tidegate.control import ConnectorType, PluginInfo
 from tidegate.errors import ConfigError, ConfigProblem, RetriableError, TidegateError
 from tidegate.kafka.topics import TopicAdmin
@@ -60,8 +62,10 @@ def _validate(facts: WorkerFacts, plugin: Plugin, config: Mapping[str, str]) -> 
     if checked.config is None:
         return checked.values
     try:
-        resolved = parse(plugin, resolve(config, SecretBox(facts.secret_keys), facts.config_providers))
-        problems = list(plugin.connector().validate(resolved))
+        with _resolved(facts, plugin, config) as resolved:
+            problems = list(plugin.connector().validate(resolved))
+            if problems:
+                raise ConfigError(problems)
     except ConfigError as error:
         problems = list(error.problems)
     except RetriableError as error:
@@ -81,12 +85,12 @@ def split(facts: WorkerFacts, config: Mapping[str, str]) -> tuple[ConnectorType,
         TidegateError: the plugin's.
     """
     plugin = Plugins.installed().find(config.get("connector.class", ""))
-    parsed = parse(plugin, resolve(config, SecretBox(facts.secret_keys), facts.config_providers))
-    most: int = parsed["tasks.max"]
-    connector = plugin.connector()
-    if not isinstance(connector, SourceConnector):
-        return "sink", [{**config, TASK_COUNT: str(most)} for _ in range(most)]
-    own = connector.task_configs(parsed, most)
+    with _resolved(facts, plugin, config) as parsed:
+        most: int = parsed["tasks.max"]
+        connector = plugin.connector()
+        if not isinstance(connector, SourceConnector):
+            return "sink", [{**config, TASK_COUNT: str(most)} for _ in range(most)]
+        own = connector.task_configs(parsed, most)
     return "source", [{**config, **_only_new(parsed, task)} for task in own]
 
 
@@ -104,7 +108,11 @@ def preview(facts: WorkerFacts, config: Mapping[str, str], limit: int) -> list[s
         TidegateError: the plugin's.
     """
     plugin = Plugins.installed().find(config.get("connector.class", ""))
-    parsed = parse(plugin, resolve(config, SecretBox(facts.secret_keys), facts.config_providers))
+    with _resolved(facts, plugin, config) as parsed:
+        return _preview(plugin, parsed, config.get("name", ""), limit)
+
+
+def _preview(plugin: Plugin, parsed: Config, name: str, limit: int) -> list[str]:
     connector = plugin.connector()
     if not isinstance(connector, SourceConnector):
         raise ConfigError([ConfigProblem("connector.class", "a sink has nothing to preview: give a source")])
@@ -114,7 +122,7 @@ def preview(facts: WorkerFacts, config: Mapping[str, str], limit: int) -> list[s
     chain = transform_chain(parsed)
     task = (connector.preview_class or connector.task_class)()
     stopping = threading.Event()
-    task.start(parse(plugin, {**parsed.originals, **tasks[0]}), _PreviewContext(config.get("name", ""), stopping))
+    task.start(parse(plugin, {**parsed.originals, **tasks[0]}), _PreviewContext(name, stopping))
     try:
         return _first_records(task, chain, limit)
     finally:
@@ -177,8 +185,9 @@ def get_offsets(facts: WorkerFacts, config: Mapping[str, str]) -> list[OffsetEnt
     Raises:
         TidegateError: Kafka is away or the configuration unusable.
     """
-    plugin, parsed = _parsed(facts, config)
-    return read_offsets(facts.kafka, _topic_settings(facts), plugin.type, parsed)
+    plugin = Plugins.installed().find(config.get("connector.class", ""))
+    with _resolved(facts, plugin, config) as parsed:
+        return read_offsets(facts.kafka, _topic_settings(facts), plugin.type, parsed)
 
 
 def set_offsets(
@@ -192,14 +201,15 @@ def set_offsets(
     Raises:
         TidegateError: Kafka is away, or an entry is malformed; then nothing was written.
     """
-    plugin, parsed = _parsed(facts, config)
-    fence_tasks(facts, config["name"], tasks)
-    name = transactional_id(facts.cluster, config["name"], 0)
-    connector = plugin.connector()
-    target = None
-    if isinstance(connector, SinkConnector):
-        target = partial(connector.alter_offsets, parsed, config["name"])
-    return alter_offsets(facts.kafka, _topic_settings(facts), plugin.type, parsed, name, entries, target)
+    plugin = Plugins.installed().find(config.get("connector.class", ""))
+    with _resolved(facts, plugin, config) as parsed:
+        fence_tasks(facts, config["name"], tasks)
+        name = transactional_id(facts.cluster, config["name"], 0)
+        connector = plugin.connector()
+        target = None
+        if isinstance(connector, SinkConnector):
+            target = partial(connector.alter_offsets, parsed, config["name"])
+        return alter_offsets(facts.kafka, _topic_settings(facts), plugin.type, parsed, name, entries, target)
 
 
 def fence_tasks(facts: WorkerFacts, connector: str, tasks: int) -> None:
@@ -211,9 +221,20 @@ def fence_tasks(facts: WorkerFacts, connector: str, tasks: int) -> None:
     fence(facts.kafka, [transactional_id(facts.cluster, connector, task) for task in range(tasks)])
 
 
-def _parsed(facts: WorkerFacts, config: Mapping[str, str]) -> tuple[Plugin, Config]:
-    plugin = Plugins.installed().find(config.get("connector.class", ""))
-    return plugin, parse(plugin, resolve(config, SecretBox(facts.secret_keys), facts.config_providers))
+@contextmanager
+def _resolved(facts: WorkerFacts, plugin: Plugin, config: Mapping[str, str]) -> Iterator[Config]:
+    """The configuration with its secrets, for as long as they are needed; no error raised inside shows one.
+
+    Raises:
+        TidegateError: what was raised inside, or the configuration is unusable.
+    """
+    redaction = Redaction()
+    for key in definition(plugin, config).keys.values():
+        given = config.get(key.name, "")
+        if key.type is Type.PASSWORD and not is_reference(given) and not is_sealed(given):
+            redaction.add(given)
+    with redaction.over_errors():
+        yield parse(plugin, resolve(config, SecretBox(facts.secret_keys), facts.config_providers, redaction))
 
 
 def _topic_settings(facts: WorkerFacts) -> tuple[str, int, int]:
@@ -232,6 +253,6 @@ def _shown(value: ConfigValue) -> ShownValue:
         key.doc,
         key.group,
         key.recommended,
-        "[hidden]" if hidden else value.value,
-        value.errors,
+        HIDDEN if hidden else value.value,
+        tuple(each.replace(value.value, HIDDEN) if hidden and value.value else each for each in value.errors),
     )

@@ -240,8 +240,27 @@ async def test_secrets_are_shown_nowhere(user: User, nowhere: str) -> None:
         user.rest.put("/connector-plugins/jdbc-source/config/validate", json={**config, "name": bad}),
         user.rest.put("/connector-plugins/jdbc-source/config/validate", json={**config, "tasks.max": "x"}),
         *(user.rest.get(f"/connectors/{name}{path}") for path in ("", "/config", "/status", "/tasks", "/offsets")),
+        user.rest.get(f"/connectors/{name}/tasks/0/status"),
         user.rest.get("/connectors?expand=info&expand=status"),
     ]
+    # A value that a provider gives is none of an answer's either, whichever key it stands in and whatever is wrong.
+    given = "${env:LAKE_SECRET_ACCESS_KEY}"
+    to_file = {**JSON, "connector.class": "file-sink", "topics": user.topic()}
+    answers += [
+        user.create(bad, **{**config, "connection.url": f"jdbc:{given}"}),
+        user.rest.put(
+            "/connector-plugins/jdbc-source/config/validate",
+            json={**config, "name": bad, "connection.url": given, "connection.password": f"{SECRET}{given}"},
+        ),
+        user.rest.put(
+            f"/connectors/{bad}/config", json={**to_file, "file": f"/no/such/directory/{given}", "tasks.max": 0}
+        ),
+        user.create(bad, **{**to_file, "file": f"/dev/null/{given}/x"}),
+    ]
+    assert [answer.status_code for answer in answers[-4:-1]] == [400, 200, 400]
+    if answers[-1].status_code == 201:
+        eventually(lambda: _troubled(user, bad, given), timeout=DEADLINE, message="the task fails for want of a file")
+        answers.append(user.rest.get(f"/connectors/{bad}/status"))
     assert [answer.status_code for answer in answers[:3]] == [400, 400, 400]
     with user.database() as database:
         database.execute(f"DROP OWNED BY {table}")

@@ -22,8 +22,10 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 from pyiceberg.catalog import load_catalog
 
 from tests.e2e.control.user import DEADLINE, Ran, User
+from tests.integration.connectors.search_index import SearchIndex
 from tests.support.eventually import eventually
 from tidegate.connectors.iceberg.catalog import catalog_properties
+from tidegate.devstack import OpenSearch
 from tidegate.devstack.cluster import BUCKET
 
 RULES = ["missing-field", "type-changed", "missing-field", "garbage", "unknown-schema-id", "wrong-subject"]
@@ -74,12 +76,10 @@ class Target:
     Args:
         config: of the connector.
         delivered: ids and users, sorted.
-        changed: the rule that a text instead of a number breaks: a database may take texts that are numbers.
     """
 
     config: dict[str, str]
     delivered: Callable[[], list[tuple[Any, Any]]]
-    changed: str = "type-changed"
 
 
 def s3(user: User, topic: str, directory: Path) -> Target:
@@ -109,7 +109,7 @@ def jdbc(user: User, topic: str, directory: Path) -> Target:
         with user.database() as database:
             return database.execute(f'SELECT id, "userId" FROM "{topic}" ORDER BY id').fetchall()
 
-    return Target(config, delivered, "refused")
+    return Target(config, delivered)
 
 
 def iceberg(user: User, topic: str, directory: Path) -> Target:
@@ -137,6 +137,16 @@ def iceberg(user: User, topic: str, directory: Path) -> Target:
         return sorted((row["id"], row["userId"]) for row in table.scan().to_arrow().to_pylist())
 
     return Target(config, delivered)
+
+
+def search(topic: str, node: SearchIndex) -> Target:
+    config = {
+        "connector.class": "opensearch-sink",
+        "connection.url": node.url,
+        "key.ignore": "true",
+        "offset.flush.interval.ms": "300",
+    }
+    return Target(config, lambda: sorted((hit["_source"]["id"], hit["_source"]["userId"]) for hit in node.hits(topic)))
 
 
 def dlq(user: User, *arguments: str) -> Ran:
@@ -194,9 +204,7 @@ def test_drifted_records_are_halted_one_by_one_repaired_and_replayed(
         user.produce(source.topic, bad, source.event(number))
     eventually(lambda: into.delivered() == events(*range(7)), timeout=DEADLINE, message="the others flow")
     groups = eventually(lambda: six_waiting(user, name), timeout=DEADLINE, message="the drifted are halted")
-    assert [each["rule"] for each in sorted(groups, key=lambda each: int(each["first"]["position"][2:]))] == [
-        into.changed if rule == "type-changed" else rule for rule in RULES
-    ]
+    assert [each["rule"] for each in sorted(groups, key=lambda each: int(each["first"]["position"][2:]))] == RULES
     renamed = next(each for each in groups if "user_id" in each["reason"])
     shown = dlq(user, "show", name, "--group", renamed["group"])
     assert "userId missing, user_id unexpected: renamed?" in shown.out, shown.out + shown.err
@@ -221,6 +229,31 @@ def test_with_policy_fail_drift_fails_the_task_and_other_faults_do_not(user: Use
     assert "'userId'" in user.tasks(name)[0]["trace"]
     eventually(lambda: into.delivered() == events(0, 1), timeout=DEADLINE, message="what came before it arrives")
     assert [letter.value() for letter in user.records(letters)] == [b"\x07garbage"]
+
+
+def test_with_policy_fail_a_text_that_a_database_takes_for_no_number_fails_the_task(user: User, tmp_path: Path) -> None:
+    source = Events(user)
+    fails_at_a_changed_type(user, source, jdbc(user, source.topic, tmp_path))
+
+
+@pytest.mark.opensearch
+def test_with_policy_fail_a_text_that_an_index_takes_for_no_number_fails_the_task(
+    user: User, opensearch: OpenSearch
+) -> None:
+    source, node = Events(user), SearchIndex(opensearch.url)
+    fails_at_a_changed_type(user, source, search(source.topic, node))
+    node.close()
+
+
+def fails_at_a_changed_type(user: User, source: Events, into: Target) -> None:
+    name, letters = user.fresh("drift"), user.fresh("dlq")
+    user.produce(source.topic, source.event(0))
+    user.deploy(name, **common(source.topic, letters), **into.config, **{"drift.policy": "fail"})
+    eventually(lambda: into.delivered() == events(0), timeout=DEADLINE, message="the first one makes the target")
+    user.produce(source.topic, source.event(1), source.encode({"id": "two", "userId": "u2"}))
+    user.reaches(name, "FAILED", reason=f"{source.topic}-0 at offset 2: ")
+    eventually(lambda: into.delivered() == events(0, 1), timeout=DEADLINE, message="what came before it arrives")
+    assert not user.records(letters)
 
 
 @pytest.mark.parametrize(("policy", "columns"), [("project", ["id", "userId"]), ("evolve", ["id", "userId", "extra"])])

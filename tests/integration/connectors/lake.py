@@ -70,8 +70,9 @@ class Lake:
         return pq.ParquetFile(pa.BufferReader(self.body(key))).read()
 
     def ids(self) -> list[int]:
-        """The column ``id`` of all Parquet files, sorted."""
-        return sorted(id_ for key in self.files() for id_ in self.table(key)["id"].to_pylist())
+        """The column ``id`` of all Parquet files that have one, sorted."""
+        tables = map(self.table, self.files())
+        return sorted(id_ for table in tables if "id" in table.column_names for id_ in table["id"].to_pylist())
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows that DuckDB answers; ``{lake}`` in the query is the prefix as an S3 URL."""

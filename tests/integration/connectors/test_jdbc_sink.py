@@ -22,6 +22,7 @@ from tidegate.connectors.jdbc_sink.dialect import Dialect
 from tidegate.connectors.jdbc_sink.session import Session
 from tidegate.errors import FatalError, FencedError, RecordHaltedError, RetriableError
 from tidegate.records.envelope import Batch, TopicPartition
+from tidegate.records.reason import Rule, path_of, rule_of
 
 T0 = TopicPartition("orders", 0)
 T1 = TopicPartition("orders", 1)
@@ -285,6 +286,21 @@ def test_a_record_the_table_refuses_is_halted_by_itself(database: TargetDatabase
     if database.kind != "sqlite":
         assert "widen the column" in reasons[8] and "column 'short'" in reasons[8]
     assert run.commit()[T0].offset == 20
+
+
+def test_text_where_a_number_was_is_a_changed_type_also_after_a_death(database: TargetDatabase) -> None:
+    database.run('CREATE TABLE "orders" (id BIGINT, name VARCHAR(60), amount INTEGER CHECK (amount > 0))')
+    fields = [ID, NAME, pa.field("amount", pa.string())]
+    amounts = ["1", "eleven", "-1"]
+    value = records([{"id": n, "name": "x", "amount": amount} for n, amount in enumerate(amounts)], *fields)
+    harness = sink(database, tolerant=True)
+    for _ in range(2):  # and dies between the commit of the database and that of Kafka
+        run = harness.start(T0)
+        run.put(consumed("orders", value))
+        assert database.one('SELECT id FROM "orders" ORDER BY id') == [0]
+        rules = {offset: rule_of(message, "") for offset, message in halted(run).items()}
+        assert rules == {1: Rule.TYPE_CHANGED, 2: Rule.REFUSED}
+        assert path_of(halted(run)[1]) == "amount"
 
 
 def test_an_intolerant_sink_has_written_what_is_before_the_halted_record(database: TargetDatabase) -> None:

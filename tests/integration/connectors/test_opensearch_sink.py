@@ -21,6 +21,7 @@ from tidegate.connectors.opensearch import OpenSearchSinkConnector
 from tidegate.devstack import OpenSearch
 from tidegate.errors import ConfigError, FatalError, RecordHaltedError, RetriableError
 from tidegate.records.envelope import SCHEMALESS, Batch, TopicPartition
+from tidegate.records.reason import Rule, path_of, rule_of
 
 pytestmark = pytest.mark.opensearch
 
@@ -250,6 +251,7 @@ def test_malformed_documents_are_halted_one_by_one(
     run.put(mixed(topic))
     assert {row: error for row, error in BAD.items() if error in halted(run)[row]} == BAD
     assert "field [n] of type [integer]" in halted(run)[3]
+    assert (rule_of(halted(run)[3], ""), path_of(halted(run)[3])) == (Rule.TYPE_CHANGED, "n")
     assert node.count(topic) == 6
 
 
@@ -268,6 +270,65 @@ def test_malformed_documents_may_be_passed_over(
     prepared(node, topic)
     start(opensearch.url, topic, behavior_on_malformed_documents=behavior).put(mixed(topic))
     assert node.count(topic) == 6
+
+
+@pytest.mark.parametrize(
+    ("mapping", "document", "rule", "path"),
+    [
+        ({"properties": {"n": {"type": "byte"}}}, '{"n": 300}', Rule.VALUE, "n"),
+        ({"properties": {"at": {"type": "date"}}}, '{"at": "some day"}', Rule.VALUE, "at"),
+        ({"properties": {"on": {"type": "boolean"}}}, '{"on": "perhaps"}', Rule.TYPE_CHANGED, "on"),
+        ({"properties": {"o": {"properties": {"x": {"type": "long"}}}}}, '{"o": 7}', Rule.TYPE_CHANGED, "o"),
+        ({"properties": {"n": {"type": "long"}}}, '{"n": {"x": 1}}', Rule.TYPE_CHANGED, "n"),
+        ({"dynamic": "strict", "properties": {}}, '{"extra": 1}', Rule.UNKNOWN_FIELD, "extra"),
+    ],
+)
+def test_why_a_node_refuses_a_document_is_told_by_rule_and_field(
+    node: SearchIndex, opensearch: OpenSearch, topic: str, mapping: dict[str, Any], document: str, rule: Rule, path: str
+) -> None:
+    node.call("PUT", f"/{topic}", {"mappings": mapping})
+    run = start(opensearch.url, topic, tolerant=True, schema_ignore="true")
+    run.put(consumed(topic, pa.array([document]), key=pa.array(["k"])))
+    (reason,) = halted(run).values()
+    assert (rule_of(reason, ""), path_of(reason)) == (rule, path), reason
+
+
+def test_where_drift_fails_the_task_drifted_documents_are_not_passed_over(
+    node: SearchIndex, opensearch: OpenSearch, topic: str
+) -> None:
+    prepared(node, topic)
+    run = start(opensearch.url, topic, behavior_on_malformed_documents="ignore", drift_policy="fail")
+    with pytest.raises(RecordHaltedError, match=r"field \[n\]"):
+        run.put(mixed(topic))
+
+
+def test_fields_that_an_index_has_no_mapping_for_may_be_left_out(
+    node: SearchIndex, opensearch: OpenSearch, topic: str
+) -> None:
+    mapping = {
+        "dynamic": "strict",
+        "properties": {"id": {"type": "long"}, "at": {"properties": {"x": {"type": "long"}}}},
+    }
+    for day in ("19700101", "19700102"):
+        node.call("PUT", f"/{topic}-{day}", {"mappings": mapping})
+    run = start(
+        opensearch.url,
+        topic,
+        tolerant=True,
+        key_ignore="true",
+        drift_policy="project",
+        index_name_format="${topic}-${timestamp}",
+    )
+    place = pa.field("at", pa.struct([("x", pa.string()), ("y", pa.string())]))
+    rows = [{"id": n, "name": "n", "at": {"x": "x" if n == 3 else "1", "y": "y"}} for n in range(6)]
+    value = records(rows, ID, NAME, place)
+    run.put(consumed(topic, value, timestamps=[0, 86_400_000] * 3, first_offset=10))
+    found = [hit["_source"] for day in ("19700101", "19700102") for hit in node.hits(f"{topic}-{day}")]
+    assert sorted(found, key=lambda each: each["id"]) == [{"id": n, "at": {"x": "1"}} for n in (0, 1, 2, 4, 5)]
+    assert halted(run).keys() == {13}
+    fresh = start(opensearch.url, topic, key_ignore="true", drift_policy="project")
+    fresh.put(numbered(topic, range(2)))
+    assert node.count(topic) == 2 and node.mapping(topic).keys() == {"id", "name"}
 
 
 def test_records_without_the_key_they_need_are_halted_or_dropped(

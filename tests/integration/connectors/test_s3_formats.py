@@ -175,6 +175,103 @@ def test_keys_and_headers_have_no_place_in_files_of_bytes(lake: Lake) -> None:
     assert problem.key == "store.kafka.keys"
 
 
+@pytest.mark.parametrize(
+    ("codec", "extension"), [("zstd", "zstd.parquet"), ("snappy", "snappy.parquet"), ("gzip", "gz.parquet")]
+)
+def test_parquet_is_compressed_as_told(lake: Lake, codec: str, extension: str) -> None:
+    run = s3_sink(lake, parquet_codec=codec).start(T0)
+    put_orders(run, orders(50))
+    run.commit(closing=True)
+    (name,) = lake.files()
+    assert name.endswith(f"+0000000000.{extension}")
+    query = f"SELECT DISTINCT lower(compression) FROM parquet_metadata('{{lake}}/{name}')"
+    assert lake.query(query) == [(codec,)]
+
+
+KEYS = {"store.kafka.keys": "true", "store.kafka.headers": "true"}
+
+
+def written(lake: Lake) -> dict[str, list[Any]]:
+    """Rows of the files of Avro and JSON, by name below the topic's directory."""
+    found: dict[str, list[Any]] = {}
+    for name in lake.files():
+        body = lake.body(name)
+        avro = name.endswith(".avro")
+        rows = list(fastavro.reader(io.BytesIO(body))) if avro else [json.loads(line) for line in body.splitlines()]
+        found[name.removeprefix("orders/")] = rows
+    return found
+
+
+def test_keys_and_headers_have_files_of_their_own(lake: Lake) -> None:
+    keys = {
+        **KEYS,
+        "format.class": "json",
+        "keys.format.class": "io.confluent.connect.s3.format.avro.AvroFormat",
+        "headers.format.class": "json",
+        "behavior.on.null.values": "write",
+        "flush.size": "2",
+    }
+    run = s3_sink(lake, keys=keys, tolerant=True).start(T0)
+    value = records([{"id": 0}, {"id": 1}, None, {"id": 3}, None, {"id": 5}], ID)
+    key = records([{"k": "a"}, {"k": "b"}, {"k": "c"}, None, None, {"k": "f"}], pa.field("k", pa.string()))
+    run.put(consumed("orders", value, key=key, headers=[[("trace", b"t0")], None, [("t", b"c")], None, None, None]))
+    run.commit(closing=True)
+    trace = [{"key": "trace", "value": "dDA="}]
+    assert written(lake) == {
+        "partition=0/orders+0+0000000000.json": [{"id": 0}, {"id": 1}],
+        "partition=0/orders+0+0000000000.keys.avro": [{"k": "a"}, {"k": "b"}],
+        "partition=0/orders+0+0000000000.headers.json": [trace, []],
+        "partition=0/orders+0+0000000005.json": [{"id": 5}],
+        "partition=0/orders+0+0000000005.keys.avro": [{"k": "f"}],
+        "partition=0/orders+0+0000000005.headers.json": [[]],
+        "tombstone/orders+0+0000000002.keys.avro": [{"k": "c"}],
+        "tombstone/orders+0+0000000002.headers.json": [[{"key": "t", "value": "Yw=="}]],
+    }
+    assert [(offset, "key is null" in message) for _, offset, message in run.context.halted] == [(3, True), (4, True)]
+
+
+def test_keys_in_files_of_their_own_may_be_plain(lake: Lake) -> None:
+    for number, (kind, extension) in enumerate([("parquet", "zstd.parquet"), ("bytearray", "bin"), ("avro", "avro")]):
+        run = s3_sink(lake, keys={"store.kafka.keys": "true", "keys.format.class": kind}, tolerant=True).start(T0)
+        value = records([{"id": 0}, {"id": 1}], ID)
+        run.put(consumed("orders", value, key=pa.array(["k0", None]), first_offset=number))
+        run.commit(closing=True)
+        assert ["key is null" in message for _, _, message in run.context.halted] == [True]
+        name = f"orders/partition=0/orders+0+{number:010d}.keys.{extension}"
+        assert f"orders/partition=0/orders+0+{number:010d}.zstd.parquet" in lake.files()
+        if kind == "parquet":
+            assert lake.table(name).to_pylist() == [{"key": "k0"}]
+        elif kind == "avro":
+            assert list(fastavro.reader(io.BytesIO(lake.body(name)))) == ["k0"]
+        else:
+            assert lake.body(name) == b"k0\n"
+
+
+def test_tombstones_are_rows_of_their_keys_where_keys_are_a_column(lake: Lake) -> None:
+    keys = {"store.kafka.keys": "true", "behavior.on.null.values": "write", "tombstone.encoded.partition": "gone"}
+    run = s3_sink(lake, keys=keys).start(T0)
+    run.put(consumed("orders", records([{"id": 0}, None, None], ID), key=pa.array(["a", "b", "c"])))
+    run.commit(closing=True)
+    tables = {name: lake.table(name).to_pylist() for name in lake.files()}
+    assert tables == {
+        "orders/gone/orders+0+0000000001.zstd.parquet": [{"_key": "b"}, {"_key": "c"}],
+        "orders/partition=0/orders+0+0000000000.zstd.parquet": [{"id": 0, "_key": "a"}],
+    }
+
+
+def test_what_no_file_can_hold_is_refused(lake: Lake) -> None:
+    connector = S3SinkConnector()
+
+    def refused(**keys: str) -> list[str]:
+        config = {**lake.config, **{key.replace("_", "."): value for key, value in keys.items()}}
+        return [problem.key for problem in connector.validate(connector.config_def.parse(config))]
+
+    assert refused(behavior_on_null_values="write") == ["behavior.on.null.values"]
+    assert refused(keys_format_class="avro") == ["keys.format.class"]
+    assert refused(store_kafka_headers="true", headers_format_class="bytearray") == ["headers.format.class"]
+    assert refused(format_class="bytearray", store_kafka_keys="true", keys_format_class="avro") == []
+
+
 def test_directories_are_hive_partitions_to_duckdb(lake: Lake) -> None:
     by_field = s3_sink(lake, partitioner_class="field", partition_field_name="name,id").start(T0)
     rows = [{"id": number, "name": name} for number in range(2) for name in ("ä b", "c/d", None)]

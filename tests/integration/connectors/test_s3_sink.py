@@ -159,6 +159,29 @@ def test_what_a_zombie_prepares_after_its_successor_has_finished_is_never_seen(l
     assert lake.ids() == list(range(50))
 
 
+def test_files_of_keys_appear_with_those_of_their_values_or_not_at_all(lake: Lake) -> None:
+    keys = {"store.kafka.keys": "true", "keys.format.class": "parquet", "behavior.on.null.values": "write"}
+    harness = s3_sink(lake, keys=keys, flush_size="4")
+    value = records([None if i % 5 == 0 else {"id": i, "name": "x"} for i in range(20)], ID, NAME)
+    batch = consumed("orders", value, key=pa.array([f"k{i}" for i in range(20)]))
+    dying = harness.start(T0)
+    dying.put(batch)
+    dying.prepare(closing=True)  # and dies before the commit
+    late = harness.start(T0)
+    assert lake.files() == []
+    late.put(batch)
+    late.kafka_commit(late.prepare(closing=True))  # and dies after it
+    harness.start(T0)
+    found = {key.removeprefix("orders/"): lake.table(key) for key in lake.files()}
+    for name, table in found.items():
+        if name.startswith("partition=0/") and ".keys." not in name:
+            its_keys = found[name.replace(".zstd", ".keys.zstd")]["key"].to_pylist()
+            assert its_keys == [f"k{id_}" for id_ in table["id"].to_pylist()]
+    written = [key for name, table in found.items() if ".keys." in name for key in table["key"].to_pylist()]
+    assert Counter(written) == Counter(f"k{i}" for i in range(20))
+    assert lake.ids() == [i for i in range(20) if i % 5]
+
+
 def test_manifests_do_not_pile_up(lake: Lake) -> None:
     run = s3_sink(lake).start(T0)
     for start in range(0, 50, 10):

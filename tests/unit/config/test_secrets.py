@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.config.secrets import HIDDEN, SecretBox, hide_secrets, is_reference, make_key, resolve, seal_secrets
-from tidegate.errors import ConfigError
+from tidegate.config.redaction import HIDDEN, Redaction
+from tidegate.config.secrets import SecretBox, hide_secrets, is_reference, make_key, resolve, seal_secrets
+from tidegate.errors import ConfigError, ConfigProblem, FatalError, RetriableError
 
 BOX = SecretBox(make_key())
 PASSWORDS = {"connection.password"}
@@ -83,3 +84,19 @@ def test_after_a_rotation_old_secrets_open_and_new_ones_need_the_new_key() -> No
     assert SecretBox(new).open(rotated.seal("y")) == "y"
     with pytest.raises(ConfigError):
         SecretBox(old).open(rotated.seal("y"))
+
+
+def test_what_was_resolved_is_taken_out_of_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_URL", "jdbc:postgresql://shop:hunter2-in-it@db/shop")
+    stored = {"connection.url": "${env:SHOP_URL}", "connection.password": BOX.seal("hunter2"), "topic": "orders"}
+    redaction = Redaction()
+    resolved = resolve(stored, BOX, redaction=redaction)
+    with pytest.raises(ConfigError) as wrong, redaction.over_errors():
+        raise ConfigError([ConfigProblem("connection.url", f"{resolved['connection.url']!r} is none for orders")])
+    assert [each.message for each in wrong.value.problems] == ["'${env:SHOP_URL}' is none for orders"]
+    redaction.add("tidegate", "${env:DB_USER}")
+    assert redaction.hide('user "tidegate" in tidegate/errors.py') == 'user "${env:DB_USER}" in tidegate/errors.py'
+    with pytest.raises(FatalError, match=r"KeyError: '\[hidden\]'"), redaction.over_errors():
+        raise KeyError(resolved["connection.password"])
+    with pytest.raises(RetriableError, match=r"^\[hidden\] is refused\. Ask orders\.$"), redaction.over_errors():
+        raise RetriableError("hunter2 is refused.", remedy="Ask orders.")

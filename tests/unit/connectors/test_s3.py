@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import socketserver
+import threading
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -12,6 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.integration.connectors.sink_harness import consumed, records
+from tidegate.connectors.s3 import S3SinkConnector
+from tidegate.connectors.s3.client import s3_client
 from tidegate.connectors.s3.grouping import groups
 from tidegate.connectors.s3.object_name import ObjectNames, parse_manifest_key
 from tidegate.connectors.s3.partitioner import FieldPartitioner, TimePartitioner
@@ -63,6 +69,45 @@ def test_time_paths_follow_local_time_over_its_changes() -> None:
     assert paths.to_pylist() == ["2026-03-28", "2026-03-29", "2026-03-29", "2026-03-30"]
 
 
+def test_times_by_the_wall_clock_are_neither_the_records_nor_kafkas() -> None:
+    partitioner = TimePartitioner(PathFormat("YYYY"), 86_400_000, ZoneInfo("UTC"), "Wallclock", "")
+    value = records([{"id": 0}], pa.field("id", pa.int64()))
+    before = datetime.now(UTC).year
+    (path,) = partitioner.partition(consumed("t", value, timestamps=[0])).paths.to_pylist()
+    assert int(path) in (before, datetime.now(UTC).year)
+
+
+@pytest.mark.parametrize(("path_style", "host"), [("true", "store.example"), ("false", "lake.store.example")])
+def test_the_bucket_is_named_in_the_path_or_in_the_host(path_style: str, host: str) -> None:
+    keys = {"s3.bucket.name": "lake", "store.url": "http://store.example", "s3.path.style.access.enabled": path_style}
+    secrets = {"aws.access.key.id": "key", "aws.secret.access.key": "secret"}
+    client = s3_client(S3SinkConnector.config_def.parse({**keys, **secrets}))
+    url = client.generate_presigned_url("get_object", Params={"Bucket": "lake", "Key": "k"})
+    assert urlsplit(url).netloc == host
+
+
+def test_a_store_is_reached_through_a_proxy() -> None:
+    keys = {"s3.bucket.name": "lake", "store.url": "http://store.invalid", "aws.access.key.id": "k"}
+    keys |= {"aws.secret.access.key": "s", "s3.proxy.user": "me", "s3.proxy.password": "p@ss"}
+    with socketserver.TCPServer(("127.0.0.1", 0), _Proxy) as proxy:
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        keys["s3.proxy.url"] = f"http://127.0.0.1:{proxy.server_address[1]}"
+        client = s3_client(S3SinkConnector.config_def.parse(keys), attempts=1)
+        client.head_bucket(Bucket="lake")
+        proxy.shutdown()
+    assert _Proxy.heard.startswith(b"HEAD http://store.invalid/lake ")
+    assert b"Proxy-Authorization: Basic " + base64.b64encode(b"me:p@ss") in _Proxy.heard
+
+
+class _Proxy(socketserver.BaseRequestHandler):
+    heard = b""
+
+    def handle(self) -> None:
+        while b"\r\n\r\n" not in _Proxy.heard:
+            _Proxy.heard += self.request.recv(65_536)
+        self.request.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+
 def test_a_missing_or_unsuitable_partition_field_is_a_fault_of_every_row() -> None:
     value = records([{"f": 1.5}] * 2, pa.field("f", pa.float64()))
     for name, words in (("g", "no field 'g'"), ("f", "makes no directory")):
@@ -110,11 +155,15 @@ def test_scheduled_rotation_is_on_the_clock(zone: str, schedule: int, now: str, 
 
 
 def test_manifest_names_tell_topics_apart() -> None:
-    names = ObjectNames("topics", "sink", "zstd.parquet")
+    names = ObjectNames("topics", "sink")
     key = names.manifest(TopicPartition("a-1", 2), 7, 3, 99)
     assert parse_manifest_key(names.manifests(TopicPartition("a-1", 2)), key) == (7, 3, 99)
     assert parse_manifest_key(names.manifests(TopicPartition("a", 1)), key) is None
-    assert names.data(TopicPartition("t", 1), "t/partition=1", 5) == "topics/t/partition=1/t+1+0000000005.zstd.parquet"
+    other = ObjectNames("topics", "sink", delimiter="-", pad_width=4)
+    assert other.data(TopicPartition("t", 1), "t/x", 5, "json") == "topics/t/x/t-1-0005.json"
+    assert other.is_data_of(TopicPartition("t", 1), "topics/t/x/t-1-0005.json")
+    data = names.data(TopicPartition("t", 1), "t/partition=1", 5, "keys.avro")
+    assert data == "topics/t/partition=1/t+1+0000000005.keys.avro"
 
 
 def struct(**fields: Any) -> pa.StructType:

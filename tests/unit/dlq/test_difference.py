@@ -42,7 +42,28 @@ def test_each_difference_is_named(record: pa.DataType, said: list[str]) -> None:
     assert [str(each) for each in differences(record, EXPECTED)] == said
 
 
-def test_of_json_only_the_presence_of_fields_counts() -> None:
-    record = pa.struct([pa.field("id", pa.string()), pa.field("user_id", pa.string()), pa.field("address", pa.null())])
+@pytest.mark.parametrize(
+    ("record", "expected", "differs"),
+    [
+        (pa.int64(), pa.float64(), False),
+        (pa.float64(), pa.int64(), True),
+        (pa.string(), pa.int64(), True),
+        (pa.string(), pa.decimal128(9, 2), False),
+        (pa.string(), pa.timestamp("ms", "UTC"), False),
+        (pa.int64(), pa.string(), True),
+        (pa.bool_(), pa.string(), True),
+        (pa.string(), pa.bool_(), True),
+        (pa.struct([("a", pa.int64())]), pa.map_(pa.string(), pa.int64()), False),
+        (pa.string(), pa.list_(pa.string()), True),
+        (pa.null(), pa.int64(), False),
+    ],
+)
+def test_of_json_only_its_own_types_count(record: pa.DataType, expected: pa.DataType, differs: bool) -> None:
+    found = differences(pa.struct([("f", record)]), pa.struct([("f", expected)]), plain=True)
+    assert bool(found) == differs
+
+
+def test_json_may_lack_fields_as_well() -> None:
+    record = pa.struct([pa.field("id", pa.int64()), pa.field("user_id", pa.string()), pa.field("address", pa.null())])
     said = [str(each) for each in differences(record, EXPECTED, plain=True)]
     assert said == ["userId missing, user_id unexpected: renamed?"]

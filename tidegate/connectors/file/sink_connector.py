@@ -23,6 +23,21 @@ goes on there. Until then a reader may see lines at the end that are cut off and
 - What the file held before the connector's first record stays.
 """
 
+_EXAMPLE = """\
+Events as lines of JSON, on one machine:
+
+```yaml
+name: events-to-file
+connector.class: file-sink
+topics: app.events
+value.converter: avro
+file: /var/lib/events.jsonl
+```
+
+A record with `id` 7 and `kind` order becomes the line `{"id":7,"kind":"order"}`. After a kill -9 the file may end in
+lines that no commit covers; the next task cuts them off and writes them again, once.
+"""
+
 
 class FileSinkConnector(SinkConnector):
     """Topics to the lines of a file."""
@@ -30,6 +45,7 @@ class FileSinkConnector(SinkConnector):
     name = "file-sink"
     doc = "Appends records to a file, one line each: JSON, or text as it is."
     guarantees: ClassVar[str] = _GUARANTEES
+    example: ClassVar[str] = _EXAMPLE
     aliases = ("org.apache.kafka.connect.file.FileStreamSinkConnector", "FileStreamSinkConnector", "FileStreamSink")
     task_class: ClassVar[type[SinkTask]] = FileSinkTask
     config_def: ClassVar[ConfigDef] = (

@@ -14,6 +14,7 @@ from tidegate.connectors.jdbc_sink.gate import Bound
 from tidegate.connectors.jdbc_sink.session import Session
 from tidegate.connectors.jdbc_sink.table_id import TableId
 from tidegate.errors import FatalError
+from tidegate.records.reason import Reason
 
 _BARE = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 
@@ -133,7 +134,7 @@ class Dialect(ABC):
         """
 
     @abstractmethod
-    def refusal(self, error: Exception, table: TableId) -> str | None:
+    def refusal(self, error: Exception, table: TableId) -> Reason | None:
         """Why a row is refused; None when the error is not a row's fault.
 
         Args:

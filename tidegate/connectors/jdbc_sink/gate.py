@@ -12,7 +12,7 @@ import pyarrow as pa
 from tidegate.connectors.jdbc_sink.fit import UnfitError, fit
 from tidegate.connectors.jdbc_sink.options import UPDATE, Options
 from tidegate.connectors.jdbc_sink.record_columns import RecordColumns
-from tidegate.connectors.jdbc_sink.table import Column, Table
+from tidegate.connectors.jdbc_sink.table import Column, Kind, Table
 from tidegate.records.reason import Reason, Rule
 
 
@@ -119,8 +119,9 @@ def judge(records: RecordColumns, table: Table, options: Options, *, backend: st
             valid = array.is_valid().to_numpy(zero_copy_only=False)
             judging.refuse(None if key else valid, _at(field, column, table, error, Rule.TYPE_CHANGED))
             continue
+        rule = Rule.TYPE_CHANGED if takes_text_as_number(array.type, column) else Rule.VALUE
         for row, why in fitted.faults.items():
-            faults.setdefault(row, _at(field, column, table, why, Rule.VALUE))
+            faults.setdefault(row, _at(field, column, table, why, rule))
         nulls = array.is_null().to_numpy(zero_copy_only=False)
         if key:
             judging.refuse(
@@ -143,6 +144,12 @@ def judge(records: RecordColumns, table: Table, options: Options, *, backend: st
             )
         bound.append(Bound(column, fitted.array, key))
     return Passage(bound, faults)
+
+
+def takes_text_as_number(type_: pa.DataType, column: Column) -> bool:
+    """Whether texts go into a column of numbers or truth values: those that are none tell of a changed type."""
+    text = pa.types.is_string(type_) or pa.types.is_large_string(type_)
+    return bool(text) and column.kind in (Kind.INTEGER, Kind.REAL, Kind.DECIMAL, Kind.BOOLEAN)
 
 
 @dataclass(slots=True)

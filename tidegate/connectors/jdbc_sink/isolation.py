@@ -7,14 +7,22 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from tidegate.connectors.jdbc_sink.collapse import Rows
-from tidegate.records.reason import Reason, Rule
+from tidegate.records.reason import Reason
 
 
 class RefusedError(Exception):
-    """The database refuses a row for what is in it; the message names the field, the rule and the remedy."""
+    """The database refuses a row for what is in it.
+
+    Args:
+        reason: names the field, the rule and the remedy.
+    """
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
-def isolate(rows: Rows, size: int, attempt: Callable[[Rows], None]) -> dict[int, str]:
+def isolate(rows: Rows, size: int, attempt: Callable[[Rows], None]) -> dict[int, Reason]:
     """Writes rows, all but those that are refused.
 
     Args:
@@ -25,7 +33,7 @@ def isolate(rows: Rows, size: int, attempt: Callable[[Rows], None]) -> dict[int,
     Returns:
         The refused ones with the reason.
     """
-    refused: dict[int, str] = {}
+    refused: dict[int, Reason] = {}
     for part in _parts(rows, size):
         pending = [part]
         while pending:
@@ -34,7 +42,7 @@ def isolate(rows: Rows, size: int, attempt: Callable[[Rows], None]) -> dict[int,
                 attempt(current)
             except RefusedError as error:
                 if len(current) == 1:
-                    refused[int(current[0])] = Reason(str(error), Rule.REFUSED)
+                    refused[int(current[0])] = error.reason
                 else:
                     first, second = np.array_split(current, 2)
                     pending += [second, first]

@@ -20,6 +20,7 @@ from tidegate.connectors.jdbc_sink.session import Session
 from tidegate.connectors.jdbc_sink.table_id import TableId
 from tidegate.errors import FatalError
 from tidegate.records.lines import joined, parts, row_lines
+from tidegate.records.reason import Reason
 
 _PACKET = "tidegate_packet"
 _STAGE = "tidegate_stage"
@@ -144,7 +145,7 @@ class MariaDB(Dialect):
     ) -> RowWriter:
         return _Writer(self, session, table, columns, mode)
 
-    def refusal(self, error: Exception, table: TableId) -> str | None:
+    def refusal(self, error: Exception, table: TableId) -> Reason | None:
         from pymysql import MySQLError
 
         if not isinstance(error, MySQLError) or len(error.args) < 2 or not isinstance(error.args[0], int):
@@ -239,10 +240,8 @@ class _Writer(RowWriter):
             # The last comma is one too many.
             body = joined(lines, part)[:-1]
             if len(body) > self._most:
-                raise RefusedError(
-                    f"table {self._table} refuses the record: it takes {len(body)} bytes, and the server's "
-                    f"max_allowed_packet is {self._most + _ROOM}: raise it, or keep such records out"
-                )
+                why = f"it takes {len(body)} bytes, and the server's max_allowed_packet is {self._most + _ROOM}"
+                raise RefusedError(refusal(self._table, Rule.PACKET, why))
             self._session.run(b"".join((begin.encode(), body, end.encode())))
 
     def _make_stage(self, columns: Sequence[Bound]) -> str:

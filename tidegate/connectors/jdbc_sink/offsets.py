@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import orjson
 import sqlalchemy as sa
 
 from tidegate.connectors.jdbc_sink.dialect import Dialect
@@ -12,6 +13,7 @@ from tidegate.connectors.jdbc_sink.session import Session
 from tidegate.connectors.jdbc_sink.table_id import TableId
 from tidegate.errors import FencedError
 from tidegate.records.envelope import TopicPartition
+from tidegate.records.reason import Reason, Rule
 
 OFFSETS = TableId("tidegate_offsets")
 HALTED = TableId("tidegate_halted")
@@ -158,7 +160,7 @@ class OffsetStore:
     def halt(self, session: Session, records: Iterable[tuple[TopicPartition, int, str]]) -> None:
         """Notes halted records: topic partition, offset, reason."""
         mark = self._dialect.mark
-        rows = [(*self._place(where), offset, reason) for where, offset, reason in records]
+        rows = [(*self._place(where), offset, _stored(reason)) for where, offset, reason in records]
         if rows:
             session.run_many(
                 f"INSERT INTO {self._halted} (connector, topic, {self._partition}, {self._offset}, reason) "
@@ -172,7 +174,7 @@ class OffsetStore:
             f"SELECT {self._offset}, reason FROM {self._halted} WHERE {self._here}",
             self._place(where),
         )
-        return {int(offset): str(reason) for offset, reason in found}
+        return {int(offset): _read(reason) for offset, reason in found}
 
     def committed(self, session: Session, offsets: Mapping[TopicPartition, int]) -> None:
         """Notes what is committed in Kafka, and forgets the halted records before it."""
@@ -215,3 +217,15 @@ class OffsetStore:
             remedy="If there is none because the cluster's etcd was made anew, delete the connector's rows from "
             f"{OFFSETS} while it is stopped; it then goes on from the offsets committed in Kafka.",
         )
+
+
+def _stored(reason: str) -> str:
+    """A reason as text that keeps what it names for programs."""
+    named = {"rule": reason.rule.value, "path": reason.path} if isinstance(reason, Reason) else {}
+    return orjson.dumps({"sentence": str(reason), **named}).decode()
+
+
+def _read(text: str) -> str:
+    stored = orjson.loads(text)
+    sentence: str = stored["sentence"]
+    return Reason(sentence, Rule(stored["rule"]), stored["path"]) if "rule" in stored else sentence

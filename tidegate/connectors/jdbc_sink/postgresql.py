@@ -20,6 +20,7 @@ from tidegate.connectors.jdbc_sink.refusal import Rule, refusal
 from tidegate.connectors.jdbc_sink.session import Session
 from tidegate.connectors.jdbc_sink.table_id import TableId
 from tidegate.records.lines import joined, row_lines
+from tidegate.records.reason import Reason
 
 _STAGES = "tidegate_stages"
 _PREPARED = "tidegate_prepared"
@@ -102,7 +103,7 @@ class PostgreSQL(Dialect):
     ) -> RowWriter:
         return _Writer(self, session, table, columns, mode, deletes)
 
-    def refusal(self, error: Exception, table: TableId) -> str | None:
+    def refusal(self, error: Exception, table: TableId) -> Reason | None:
         state = getattr(error, "sqlstate", None)
         if isinstance(error, psycopg.DataError) and state is None:
             return refusal(table, Rule.FORM, str(error))

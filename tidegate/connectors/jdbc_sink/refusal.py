@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 
 from tidegate.connectors.jdbc_sink.table_id import TableId
+from tidegate.records import reason
+from tidegate.records.reason import Reason
 
 
 class Rule(StrEnum):
@@ -18,9 +20,18 @@ class Rule(StrEnum):
     LENGTH = "shorten the value, or widen the column"
     RANGE = "correct the value, or widen the column"
     FORM = "correct the value, or alter the column"
+    PACKET = "raise it, or keep such records out"
 
 
-def refusal(table: TableId, rule: Rule, text: str, column: str | None = None) -> str:
+_NAMES = {
+    Rule.NOT_NULL: reason.Rule.NULL,
+    Rule.LENGTH: reason.Rule.VALUE,
+    Rule.RANGE: reason.Rule.VALUE,
+    Rule.FORM: reason.Rule.VALUE,
+}
+
+
+def refusal(table: TableId, rule: Rule, text: str, column: str | None = None) -> Reason:
     """The sentence.
 
     Args:
@@ -30,4 +41,5 @@ def refusal(table: TableId, rule: Rule, text: str, column: str | None = None) ->
         column: the column, if it tells.
     """
     where = f"column {column!r} of table {table}" if column else f"table {table}"
-    return f"{where} refuses the record: {' '.join(text.split()).rstrip('.')}: {rule}"
+    sentence = f"{where} refuses the record: {' '.join(text.split()).rstrip('.')}: {rule}"
+    return Reason(sentence, _NAMES.get(rule, reason.Rule.REFUSED), column or "")

@@ -17,6 +17,7 @@ from tidegate.connectors.jdbc_sink.options import INSERT, UPDATE
 from tidegate.connectors.jdbc_sink.refusal import Rule, refusal
 from tidegate.connectors.jdbc_sink.session import Session
 from tidegate.connectors.jdbc_sink.table_id import TableId
+from tidegate.records.reason import Reason
 
 _RULES = (
     ("NOT NULL", Rule.NOT_NULL),
@@ -77,7 +78,7 @@ class SQLite(Dialect):
     ) -> RowWriter:
         return _Writer(self, session, table, columns, mode)
 
-    def refusal(self, error: Exception, table: TableId) -> str | None:
+    def refusal(self, error: Exception, table: TableId) -> Reason | None:
         if not isinstance(error, (sqlite3.IntegrityError, sqlite3.DataError)):
             return None
         text = str(error)

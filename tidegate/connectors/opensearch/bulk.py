@@ -14,9 +14,10 @@ import pyarrow as pa
 
 from tidegate.backoff import backoff
 from tidegate.connectors.opensearch.client import Client
-from tidegate.connectors.opensearch.outcomes import DONE, Outcome, Result, outcome
+from tidegate.connectors.opensearch.outcomes import DONE, Outcome, Result, outcome, refusal
 from tidegate.errors import FatalError, RetriableError
 from tidegate.records.lines import Rows, joined, parts
+from tidegate.records.reason import Reason
 from tidegate.sdk.config_def import Config
 from tidegate.telemetry.logging import get_logger
 
@@ -37,7 +38,7 @@ class Written:
         superseded: how many were passed over, for the index had the same or a later version.
     """
 
-    malformed: dict[int, str]
+    malformed: dict[int, Reason]
     superseded: int
 
 
@@ -80,7 +81,7 @@ class BulkWriter:
             FatalError: no record is at fault; a person has to change something.
         """
         give_up = time.monotonic() + self._timeout
-        malformed: dict[int, str] = {}
+        malformed: dict[int, Reason] = {}
         superseded = fruitless = 0
         while True:
             again: list[int] = []
@@ -92,12 +93,12 @@ class BulkWriter:
                             superseded += 1
                         case Result.AGAIN:
                             again.append(row)
-                            why = _sentence(found)
+                            why = refusal(found)
                         case Result.MALFORMED:
-                            malformed[row] = _sentence(found)
+                            malformed[row] = refusal(found)
                         case Result.FATAL:
                             raise FatalError(
-                                f"the index takes no record: {_sentence(found)}.",
+                                f"the index takes no record: {refusal(found)}.",
                                 remedy="Put the index right, or the connector's configuration.",
                             )
             if not again:
@@ -155,7 +156,3 @@ class BulkWriter:
             return [*self._send(lines, first, give_up), *self._send(lines, second, give_up)]
         size = f" ({len(joined(lines, rows))} bytes are too large for the node)" if answer.status == _TOO_LARGE else ""
         return [Outcome(Result.MALFORMED, reason=answer.reason + size)]
-
-
-def _sentence(found: Outcome) -> str:
-    return f"{found.error}: {found.reason}" if found.error else found.reason

@@ -11,6 +11,7 @@ from tidegate.connectors.opensearch.options import problems
 from tidegate.connectors.opensearch.task import OpenSearchSinkTask
 from tidegate.errors import ConfigError, ConfigProblem, TidegateError
 from tidegate.sdk.config_def import Config, ConfigDef
+from tidegate.sdk.drift import EVOLVE, PROJECT, DriftKeys
 from tidegate.sdk.sink import SinkConnector, SinkTask
 
 _VALIDATION_TIMEOUT_MS = 5000
@@ -69,7 +70,9 @@ task is started anew from its committed offsets, with the worker's backoff.
 Mappings come from the schema: integers by their width, decimals as `double` (all digits stay in `_source`), dates and
 instants as `date` (ISO 8601; searched by the millisecond), times of day as `keyword`, text as `text` with a `keyword`
 below, bytes as `binary` (base64), records as `object`. Arrays are of their elements' type; make the mapping by hand
-or by an index template where you want `nested`. A field that the index maps in another way stays so.
+or by an index template where you want `nested`. A field that the index maps in another way stays so. A
+field that it has no mapping for is given one; with `drift.policy=project` it is left out of the document instead, so
+that an index keeps its form.
 
 Tested on OpenSearch 2.19. Elasticsearch 7 and newer has the same API for all that is used here; no Elasticsearch was
 run in the tests.
@@ -138,6 +141,7 @@ class OpenSearchSinkConnector(SinkConnector):
     )
     config_def: ClassVar[ConfigDef] = CONFIG
     task_class: ClassVar[type[SinkTask]] = OpenSearchSinkTask
+    drift_keys: ClassVar[DriftKeys] = {EVOLVE: {}, PROJECT: {"schema.ignore": "false"}}
 
     def validate(self, config: Config) -> Sequence[ConfigProblem]:
         found = list(problems(config))

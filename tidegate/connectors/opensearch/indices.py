@@ -35,21 +35,25 @@ class Indices:
         self._known: dict[str, Properties] = {}
         self._seen: dict[str, pa.DataType | None] = {}
 
-    def ensure(self, name: str, record: pa.DataType | None) -> None:
+    def ensure(self, name: str, record: pa.DataType | None) -> Properties:
         """Makes an index or data stream where it is missing, and adds mappings for fields it has none for.
 
-        A field that is mapped in another way stays so: the node says then which values it takes.
+        A field that is mapped in another way stays so: the node says then which values it takes. Where records are
+        projected nothing is added.
 
         Args:
             name: of the index, alias or data stream.
             record: type of the records; None where mappings are left to the node.
+
+        Returns:
+            The mappings it has.
 
         Raises:
             RetriableError: the nodes are away.
             FatalError: it can not be made.
         """
         if name in self._seen and self._seen[name] == record:
-            return
+            return self._known[name]
         wanted: Properties = {}
         if record is not None:
             wanted = properties(record, compact_maps=self._options.compact_maps)
@@ -58,11 +62,12 @@ class Indices:
             known = self._read(name)
         if known is None:
             known = self._make(name, wanted)
-        lacking = missing(wanted, known)
+        lacking = {} if self._options.project else missing(wanted, known)
         if lacking:
             known = self._widen(name, lacking, known)
         self._known[name] = known
         self._seen[name] = record
+        return known
 
     def forget(self, name: str) -> None:
         """Asks the node anew, the next time."""

@@ -47,6 +47,28 @@ def missing(wanted: Mapping[str, Any], existing: Mapping[str, Any]) -> Propertie
     return found
 
 
+def projected(record: pa.StructArray, existing: Mapping[str, Any]) -> pa.StructArray:
+    """The records without the fields that an index has no mapping for; what it maps without saying how stays whole.
+
+    Args:
+        record: n records.
+        existing: the index's mappings.
+    """
+    kept = [field for field in record.type if field.name in existing]
+    arrays = []
+    for number, field in enumerate(kept):
+        array = record.field(field.name)
+        inner = existing[field.name].get("properties")
+        if inner is not None and pa.types.is_struct(field.type):
+            array = projected(array, inner)
+            kept[number] = field.with_type(array.type)
+        arrays.append(array)
+    mask = record.is_null()
+    if not kept:
+        return pa.array([None if null else {} for null in mask.to_pylist()], pa.struct([]))
+    return pa.StructArray.from_arrays(arrays, fields=kept, mask=mask)
+
+
 def _field(kind: pa.DataType, compact_maps: bool) -> dict[str, Any] | None:
     types = pa.types
     if isinstance(kind, pa.BaseExtensionType):

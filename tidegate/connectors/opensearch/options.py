@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from tidegate.errors import ConfigProblem
 from tidegate.java.date_format import DateFormat
 from tidegate.sdk.config_def import Config
+from tidegate.sdk.drift import KEY, PROJECT
 
 INSERT = "insert"
 UPSERT = "upsert"
@@ -64,6 +65,7 @@ class Options:
         timestamp_format: pattern of Java's SimpleDateFormat.
         resources: topic to the name that stands for ``${topic}``.
         data_stream: where records go to instead of indices.
+        project: whether fields that an index has no mapping for are left out.
         gc_deletes_ms: how long indices that are made remember the versions of deleted documents.
     """
 
@@ -80,6 +82,7 @@ class Options:
     timestamp_format: str = "yyyyMMdd"
     resources: Mapping[str, str] = field(default_factory=dict)
     data_stream: DataStream | None = None
+    project: bool = False
     gc_deletes_ms: int = 3_600_000
 
     @classmethod
@@ -105,6 +108,7 @@ class Options:
             timestamp_format=config["index.timestamp.format"],
             resources=dict(_pairs(config)),
             data_stream=stream,
+            project=config.originals.get(KEY) == PROJECT,
             gc_deletes_ms=config["index.gc.deletes.ms"],
         )
 

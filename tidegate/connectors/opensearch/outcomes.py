@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
+
+from tidegate.records.reason import Reason, Rule
 
 _CONFLICT = 409
 _NOT_FOUND = 404
@@ -15,6 +18,26 @@ _DENIED = frozenset({401, 403})
 _NOT_OF_THE_RECORD = ("index_closed_exception", "invalid_index_name_exception", "invalid_alias_name_exception")
 _PASSING = ("index_not_found_exception", "cluster_block_exception", "shard_not_found_exception", "no_shard_available")
 _WRONG_TARGET = ("no write index is defined", "only write ops with an op_type of create are allowed")
+
+# The nodes' own words: they tell a document's fault in no other way.
+_FIELD_OF_TYPE = re.compile(r"failed to parse field \[(?P<path>[^\]]*)\] of type \[(?P<type>\w+)\]")
+_OTHER_FORM = (
+    re.compile(r"object mapping for \[(?P<path>[^\]]*)\] tried to parse"),
+    re.compile(r"mapper \[(?P<path>[^\]]*)\] cannot be changed from type"),
+    re.compile(r"[Cc]ould not dynamically add mapping for field \[(?P<path>[^\]]*)\]"),
+    re.compile(r"[Cc]an't merge a non[ -]object mapping \[(?P<path>[^\]]*)\]"),
+)
+_NO_PLACE = (
+    re.compile(r"dynamic introduction of \[(?P<path>[^\]]*)\]"),
+    re.compile(r"Limit of total fields(?P<path>)"),
+)
+_NOT_OF_TEXTS = frozenset(
+    {
+        *("byte", "short", "integer", "long", "unsigned_long", "half_float", "float", "double", "scaled_float"),
+        *("boolean", "object", "nested", "geo_point", "geo_shape"),
+    }
+)
+_OUT_OF_RANGE = ("out of range", "cannot be cast", "non-finite", "supports only finite")
 
 
 class Result(Enum):
@@ -74,6 +97,26 @@ def outcome(item: Mapping[str, Any]) -> Outcome:
     else:
         result = Result.MALFORMED
     return Outcome(result, error, reason)
+
+
+def refusal(found: Outcome) -> Reason:
+    """Why a document is refused: the node's words, with the rule and the field that they name.
+
+    That a number is no number tells of a field whose type has changed; a date that is none only of a bad value, since
+    JSON has texts for both.
+
+    Args:
+        found: of a malformed document.
+    """
+    sentence = f"{found.error}: {found.reason}" if found.error else found.reason
+    if match := _FIELD_OF_TYPE.search(found.reason):
+        changed = match["type"] in _NOT_OF_TEXTS and not any(text in found.reason for text in _OUT_OF_RANGE)
+        return Reason(sentence, Rule.TYPE_CHANGED if changed else Rule.VALUE, match["path"])
+    for rule, patterns in ((Rule.TYPE_CHANGED, _OTHER_FORM), (Rule.UNKNOWN_FIELD, _NO_PLACE)):
+        for pattern in patterns:
+            if match := pattern.search(found.reason):
+                return Reason(sentence, rule, match["path"])
+    return Reason(sentence, Rule.REFUSED)
 
 
 def _is_wrong_target(reason: str) -> bool:

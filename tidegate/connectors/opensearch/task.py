@@ -11,12 +11,16 @@ import pyarrow as pa
 from tidegate.connectors.opensearch.actions import Actions, actions
 from tidegate.connectors.opensearch.bulk import BulkWriter
 from tidegate.connectors.opensearch.client import Client
+from tidegate.connectors.opensearch.index_names import index_names
 from tidegate.connectors.opensearch.indices import Indices
+from tidegate.connectors.opensearch.mapping import projected
 from tidegate.connectors.opensearch.options import IGNORE, WARN, Options
 from tidegate.errors import FatalError
 from tidegate.records.envelope import SCHEMALESS, Batch
 from tidegate.records.lines import Rows
+from tidegate.records.reason import DRIFT, Reason, rule_of
 from tidegate.sdk.config_def import Config
+from tidegate.sdk.drift import FAIL, KEY
 from tidegate.sdk.sink import SinkContext, SinkTask
 from tidegate.telemetry.logging import get_logger
 
@@ -36,6 +40,7 @@ class OpenSearchSinkTask(SinkTask):
         self._on_malformed: str = config["behavior.on.malformed.documents"]
         self._drop_invalid: bool = config["drop.invalid.message"]
         self._tolerant = config.originals.get("errors.tolerance") == "all"
+        self._fails_on_drift = config.originals.get(KEY) == FAIL
         self._client = Client(config)
         self._writer = BulkWriter(self._client, config, context.stopping)
         self._indices = Indices(self._client, self._options)
@@ -45,7 +50,15 @@ class OpenSearchSinkTask(SinkTask):
 
     def put(self, batch: Batch) -> None:
         for start in range(0, len(batch), self._slice):
-            self._put(batch, start, batch.slice(start, self._slice))
+            part = batch.slice(start, self._slice)
+            rows = np.arange(start, start + len(part), dtype=np.int64)
+            if not self._options.project or self._schema(part) is None:
+                self._put(batch, rows, part)
+                continue
+            names, timeless = index_names(part, self._options)
+            for name, some in (*names.items(), (None, timeless)):
+                if len(some):
+                    self._put(batch, rows[some], self._projected(part.take(pa.array(some)), name))
 
     def stop(self) -> None:
         if self._writer is not None:
@@ -53,8 +66,8 @@ class OpenSearchSinkTask(SinkTask):
         if self._client is not None:
             self._client.close()
 
-    def _put(self, batch: Batch, start: int, part: Batch) -> None:
-        """Writes part of a batch.
+    def _put(self, batch: Batch, rows: Rows, part: Batch) -> None:
+        """Writes part of a batch: its rows of these numbers.
 
         The records after one that ends the task are written as well. That is no harm: they are read again, and the
         index takes them for what they are.
@@ -65,8 +78,8 @@ class OpenSearchSinkTask(SinkTask):
             self._indices.ensure(name, self._schema(part))
         malformed: dict[int, str] = {}
         superseded = 0
-        for rows in _waves(asked):
-            written = self._writer.write(asked.lines, rows)
+        for wave in _waves(asked):
+            written = self._writer.write(asked.lines, wave)
             malformed |= written.malformed
             superseded += written.superseded
         if superseded:
@@ -77,7 +90,16 @@ class OpenSearchSinkTask(SinkTask):
                 records=superseded,
                 reason="the index has the same or a later version of their documents",
             )
-        self._report(batch, start, asked, malformed)
+        self._report(batch, rows, asked, malformed)
+
+    def _projected(self, part: Batch, name: str | None) -> Batch:
+        """Records of one index without the fields it has no mapping for; None for those that go nowhere."""
+        if name is None:
+            return part
+        value = projected(part.value, self._indices.ensure(name, self._schema(part)))
+        field = part.value_field.with_type(value.type)
+        at = part.records.schema.get_field_index("value")
+        return part.with_records(part.records.set_column(at, field, value))
 
     def _schema(self, batch: Batch) -> pa.DataType | None:
         """Type of the records, where mappings are made from it."""
@@ -87,16 +109,18 @@ class OpenSearchSinkTask(SinkTask):
             return None
         return field.type
 
-    def _report(self, batch: Batch, start: int, asked: Actions, malformed: Mapping[int, str]) -> None:
+    def _report(self, batch: Batch, rows: Rows, asked: Actions, malformed: Mapping[int, str]) -> None:
         """Halts or passes over what was not written, in the order of the records."""
         reasons = {**asked.invalid, **asked.tombstones, **malformed}
         for row, why in sorted(reasons.items()):
             passed = self._drop_invalid if row in asked.invalid else row in malformed and self._passes_malformed
-            if passed and not self._tolerant:
+            if passed and not self._tolerant and not (self._fails_on_drift and rule_of(why, "") in DRIFT):
                 tell = log.warning if row in asked.invalid or self._on_malformed == WARN else log.debug
                 tell("record_dropped", connector=self._context.connector, topic=batch.topic, reason=why)
                 continue
-            self._context.report(batch, start + row, f"the document can not be written: {why}")
+            sentence = f"the document can not be written: {why}"
+            named = Reason(sentence, why.rule, why.path) if isinstance(why, Reason) else sentence
+            self._context.report(batch, int(rows[row]), named)
 
     @property
     def _passes_malformed(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote
 
 import boto3
 from botocore.config import Config as BotoConfig
@@ -44,6 +45,7 @@ def s3_client(config: Config, *, read_timeout: float = 60.0, attempts: int = 5, 
             retries={"mode": "standard", "total_max_attempts": attempts},
             max_pool_connections=connections,
             s3={"addressing_style": style},
+            proxies=_proxies(config),
             tcp_keepalive=True,
             # Other stores than AWS do not all know the newer default checksums.
             request_checksum_calculation="when_required",
@@ -53,6 +55,17 @@ def s3_client(config: Config, *, read_timeout: float = 60.0, attempts: int = 5, 
     for operation, parameters in request_parameters(config).items():
         client.meta.events.register(f"before-parameter-build.s3.{operation}", _adding(parameters))
     return client
+
+
+def _proxies(config: Config) -> dict[str, str] | None:
+    url: str = config["s3.proxy.url"] or ""
+    if not url:
+        return None
+    scheme, _, host = url.rpartition("://")
+    if config["s3.proxy.user"]:
+        user, password = (quote(config[f"s3.proxy.{part}"] or "", safe="") for part in ("user", "password"))
+        host = f"{user}:{password}@{host}"
+    return dict.fromkeys(("http", "https"), f"{scheme or 'http'}://{host}")
 
 
 def _adding(parameters: Mapping[str, str]) -> Callable[..., None]:

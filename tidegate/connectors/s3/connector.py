@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from tidegate.connectors.s3.client import s3_client, s3_errors
+from tidegate.connectors.s3.envelope_columns import EnvelopeColumns
 from tidegate.connectors.s3.format_choice import format_name
 from tidegate.connectors.s3.keys import CONFIG
 from tidegate.connectors.s3.schema_gate import BACKWARD, NONE
@@ -66,9 +67,16 @@ Keys and class names are Confluent's, so a configuration works as it stands. Wha
 
 - `schema.compatibility` is BACKWARD unless set, NONE there, and judges by what schemas hold rather than by their
   versions ([decision 0023](../decisions/0023-the-s3-sink-judges-schemas-by-what-they-hold.md)).
-- `store.kafka.keys` and `store.kafka.headers` add columns to the same file
-  ([decision 0021](../decisions/0021-keys-and-headers-are-columns-of-the-s3-file.md)), so `keys.format.class` and
-  `headers.format.class` mean nothing, and `behavior.on.null.values=write` is not there.
+- `store.kafka.keys` and `store.kafka.headers` add columns to the file of values unless `keys.format.class` and
+  `headers.format.class` are given, which have a default there. With them the files are Confluent's: `.keys` and
+  `.headers` before the extension, row by row beside the values
+  ([decision 0041](../decisions/0041-keys-and-headers-of-the-s3-sink-may-have-files-of-their-own.md)). A header's value
+  is bytes, text there, and records without headers have an empty list, while they are refused there.
+- `behavior.on.null.values=write` writes keys, and headers, below `tombstone.encoded.partition`; where keys are a
+  column, as rows that have nothing else.
+- Not there and refused: headers as `ByteArrayFormat`, a class of your own as format or partitioner, another
+  `directory.delim` than a slash. Without effect: `s3.credentials.provider.class` (the default chain finds roles),
+  `s3.part.retries` and `s3.retry.backoff.ms` (five tries with jittered backoff), `s3.wan.mode`, `storage.class`.
 - `flush.size` has a default. Rotation by the clock, by bytes or under memory pressure is exactly once too.
 - `parquet.codec` is zstd unless set, snappy there. `avro.codec` has xz and zstandard as well.
 """
@@ -151,14 +159,32 @@ def _combinations(config: Config) -> Iterator[ConfigProblem]:
         yield ConfigProblem("s3.ssea.name", "has to be aws:kms where s3.sse.kms.key.id is given")
     if config["s3.sse.customer.key"] and config["s3.ssea.name"]:
         yield ConfigProblem("s3.ssea.name", "does not go with s3.sse.customer.key: leave one of the two out")
-    if config["store.kafka.keys"] or config["store.kafka.headers"]:
-        key = "store.kafka.keys" if config["store.kafka.keys"] else "store.kafka.headers"
-        if format_name(config) == "bytearray":
-            yield ConfigProblem(key, "needs files with columns: use another format.class, or leave it out")
-        elif config["store.kafka.keys.column"] == config["store.kafka.headers.column"]:
-            yield ConfigProblem("store.kafka.headers.column", "is the name of the column of keys as well")
+    yield from _envelope_problems(config)
     if config["store.url"] and not str(config["store.url"]).startswith(("http://", "https://")):
         yield ConfigProblem("store.url", f"{config['store.url']!r} is not a URL: begin with http:// or https://")
+
+
+def _envelope_problems(config: Config) -> Iterator[ConfigProblem]:
+    """Whether keys, headers and tombstones have a place."""
+    columns = EnvelopeColumns.from_config(config)
+    if columns.key is not None or columns.headers is not None:
+        part = "keys" if columns.key is not None else "headers"
+        if format_name(config) == "bytearray":
+            yield ConfigProblem(
+                f"store.kafka.{part}",
+                f"needs files with columns: set {part}.format.class for files of their own, or another format.class",
+            )
+        elif columns.key == columns.headers:
+            yield ConfigProblem("store.kafka.headers.column", "is the name of the column of keys as well")
+    for part in ("keys", "headers"):
+        if config[f"{part}.format.class"] and not config[f"store.kafka.{part}"]:
+            yield ConfigProblem(
+                f"{part}.format.class", f"has no effect without store.kafka.{part}=true: set it as well"
+            )
+    if config["headers.format.class"] and format_name(config, "headers.format.class") == "bytearray":
+        yield ConfigProblem("headers.format.class", "headers are no bytes: use parquet, avro or json")
+    if config["behavior.on.null.values"] == "write" and not config["store.kafka.keys"]:
+        yield ConfigProblem("behavior.on.null.values", "write keeps the keys of tombstones: set store.kafka.keys=true")
 
 
 def _bucket_problems(config: Config) -> Iterator[ConfigProblem]:

@@ -26,8 +26,10 @@ class EnvelopeColumns:
     def from_config(cls, config: Config) -> EnvelopeColumns:
         """What a sink's configuration asks for."""
         return cls(
-            config["store.kafka.keys.column"] if config["store.kafka.keys"] else None,
-            config["store.kafka.headers.column"] if config["store.kafka.headers"] else None,
+            *(
+                config[f"{switch}.column"] if config[switch] and not config[f"{part}.format.class"] else None
+                for part, switch in (("keys", "store.kafka.keys"), ("headers", "store.kafka.headers"))
+            )
         )
 
     def taken(self, kind: pa.DataType) -> str | None:
@@ -43,6 +45,20 @@ class EnvelopeColumns:
     def added(self, batch: Batch) -> pa.Array:
         """The values of a batch, none of them null, with the columns."""
         value = batch.value
+        fields, columns = self._columns(batch)
+        if not fields:
+            return value
+        kept = [value.field(index) for index in range(value.type.num_fields)]
+        return pa.StructArray.from_arrays([*kept, *columns], fields=[*value.type, *fields])
+
+    def alone(self, batch: Batch) -> pa.Array | None:
+        """The columns of records without a value; None without a column of keys."""
+        if self.key is None:
+            return None
+        fields, columns = self._columns(batch)
+        return pa.StructArray.from_arrays(columns, fields=fields)
+
+    def _columns(self, batch: Batch) -> tuple[list[pa.Field], list[pa.Array]]:
         fields: list[pa.Field] = []
         columns: list[pa.Array] = []
         if self.key is not None:
@@ -51,7 +67,4 @@ class EnvelopeColumns:
         if self.headers is not None:
             fields.append(pa.field(self.headers, HEADERS))
             columns.append(batch.records.column("headers"))
-        if not fields:
-            return value
-        kept = [value.field(index) for index in range(value.type.num_fields)]
-        return pa.StructArray.from_arrays([*kept, *columns], fields=[*value.type, *fields])
+        return fields, columns

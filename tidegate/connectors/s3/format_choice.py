@@ -17,14 +17,14 @@ FORMATS = {
 """Values of ``format.class``: ours, and Confluent's classes."""
 
 
-def format_name(config: Config) -> str:
-    """The format's short name: a key of :data:`FORMATS`."""
-    return str(config["format.class"]).rpartition(".")[2].lower().removesuffix("format")
+def format_name(config: Config, key: str = "format.class") -> str:
+    """The short name of the format that a key names: one of :data:`FORMATS`."""
+    return str(config[key]).rpartition(".")[2].lower().removesuffix("format")
 
 
-def file_format(config: Config) -> FileFormat:
-    """The format of a sink's files."""
-    kind = format_name(config)
+def file_format(config: Config, key: str = "format.class") -> FileFormat:
+    """The format of the files that a key is about."""
+    kind = format_name(config, key)
     if kind == "parquet":
         return ParquetFormat(config["parquet.codec"], config["parquet.row.group.bytes"])
     if kind == "avro":

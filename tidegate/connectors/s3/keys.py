@@ -56,6 +56,14 @@ def _acl(value: Any) -> str | None:
     return None if not value else one_of(*CANNED_ACLS)(value)
 
 
+def _delimiter(value: Any) -> str | None:
+    return None if value and not set(value) & set("/%") else f"{value!r} does not set names apart: use such as + or -"
+
+
+def _own_format(value: Any) -> str | None:
+    return None if not value else one_of(*FORMATS, *FORMATS.values())(value)
+
+
 def _zone(value: Any) -> str | None:
     try:
         ZoneInfo(value)
@@ -108,6 +116,16 @@ CONFIG = (
         "Name the bucket in the path rather than in the host name.",
         group="S3",
     )
+    .define(
+        "s3.proxy.url",
+        Type.STRING,
+        None,
+        Importance.LOW,
+        "Proxy to reach the store through, such as http://proxy:3128.",
+        group="S3",
+    )
+    .define("s3.proxy.user", Type.STRING, None, Importance.LOW, "User at the proxy.", group="S3")
+    .define("s3.proxy.password", Type.PASSWORD, None, Importance.LOW, "Password of s3.proxy.user.", group="S3")
     .define(
         "s3.part.size",
         Type.INT,
@@ -169,6 +187,34 @@ CONFIG = (
         "topics",
         Importance.HIGH,
         "Prefix of all objects. Two connectors that read the same topic need two prefixes.",
+        group="Files",
+    )
+    .define(
+        "file.delim",
+        Type.STRING,
+        "+",
+        Importance.MEDIUM,
+        "What stands between topic, partition and offset in the names of files. Keep it: what a task died over is "
+        "found by its name.",
+        validator=_delimiter,
+        group="Files",
+    )
+    .define(
+        "directory.delim",
+        Type.STRING,
+        "/",
+        Importance.LOW,
+        "What stands between directories; only a slash will do.",
+        validator=one_of("/"),
+        group="Files",
+    )
+    .define(
+        "filename.offset.zero.pad.width",
+        Type.INT,
+        10,
+        Importance.LOW,
+        "Digits of the offset in the names of files, filled up with zeros.",
+        validator=between(0, 19),
         group="Files",
     )
     .define(
@@ -262,8 +308,20 @@ CONFIG = (
         Type.BOOLEAN,
         False,
         Importance.LOW,
-        "Write the records' keys into the files, as a column beside the value's fields.",
+        "Keep the records' keys: as a column beside the value's fields or, with keys.format.class, in files of their "
+        "own.",
         group="Files",
+    )
+    .define(
+        "keys.format.class",
+        Type.STRING,
+        None,
+        Importance.LOW,
+        "Format of files of keys, whose names are those of the files of values with .keys before the extension, and "
+        "whose row n is the key of row n there. Without it keys are a column.",
+        validator=_own_format,
+        group="Files",
+        recommended=tuple(FORMATS),
     )
     .define(
         "store.kafka.keys.column",
@@ -279,8 +337,19 @@ CONFIG = (
         Type.BOOLEAN,
         False,
         Importance.LOW,
-        "Write the records' headers into the files, as a column: a list of records of key (text) and value (bytes).",
+        "Keep the records' headers, a list of records of key (text) and value (bytes): as a column beside the value's "
+        "fields or, with headers.format.class, in files of their own.",
         group="Files",
+    )
+    .define(
+        "headers.format.class",
+        Type.STRING,
+        None,
+        Importance.LOW,
+        "Format of files of headers, named with .headers before the extension. Without it headers are a column.",
+        validator=_own_format,
+        group="Files",
+        recommended=("parquet", "avro", "json"),
     )
     .define(
         "store.kafka.headers.column",
@@ -296,8 +365,20 @@ CONFIG = (
         Type.STRING,
         "fail",
         Importance.LOW,
-        "What to do with a null value (a tombstone): fail halts the record, ignore leaves it out.",
-        validator=one_of("fail", "ignore"),
+        "What to do with a null value (a tombstone): fail halts the record, ignore leaves it out, write keeps its key "
+        "and, where they are kept, its headers in the directory tombstone.encoded.partition; it needs "
+        "store.kafka.keys=true.",
+        validator=one_of("fail", "ignore", "write"),
+        group="Files",
+        recommended=("fail", "ignore", "write"),
+    )
+    .define(
+        "tombstone.encoded.partition",
+        Type.STRING,
+        "tombstone",
+        Importance.LOW,
+        "Directory below the topic's for the keys of tombstones, whatever the partitioner.",
+        validator=non_empty,
         group="Files",
     )
     .define(

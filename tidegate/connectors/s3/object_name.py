@@ -14,24 +14,27 @@ class ObjectNames:
     Args:
         topics_dir: the prefix, ``topics.dir``.
         connector: name of the connector.
-        extension: of data files, without the leading dot.
+        delimiter: between topic, partition and offset in the names of data files.
+        pad_width: digits of the offset at least.
     """
 
-    def __init__(self, topics_dir: str, connector: str, extension: str) -> None:
+    def __init__(self, topics_dir: str, connector: str, *, delimiter: str = "+", pad_width: int = 10) -> None:
         self.root = f"{topics_dir.strip('/')}/" if topics_dir.strip("/") else ""
         """Prefix of everything."""
+        self._delimiter = delimiter
+        self._pad_width = pad_width
         self._connector = quote(connector, safe=" -_.")
-        self._extension = extension
 
-    def data(self, where: TopicPartition, directory: str, offset: int) -> str:
+    def data(self, where: TopicPartition, directory: str, offset: int, extension: str) -> str:
         """A data file, named by its first record, as Confluent's sink names them.
 
         Args:
             where: the topic partition the records were consumed from.
             directory: below the root: the topic the records are for, and its own directory below that.
             offset: of the first record.
+            extension: of the file, without the leading dot.
         """
-        return f"{self.root}{directory}/{self._file_prefix(where)}{offset:010d}.{self._extension}"
+        return f"{self.root}{directory}/{self._file_prefix(where)}{offset:0{self._pad_width}d}.{extension}"
 
     def is_data_of(self, where: TopicPartition, key: str) -> bool:
         """Whether a key is that of a data file of a topic partition."""
@@ -49,9 +52,8 @@ class ObjectNames:
         """The object that keeps the widest schema of a topic."""
         return f"{self.root}_tidegate/{self._connector}/schemas/{topic}.json"
 
-    @staticmethod
-    def _file_prefix(where: TopicPartition) -> str:
-        return f"{where.topic}+{where.partition}+"
+    def _file_prefix(self, where: TopicPartition) -> str:
+        return f"{where.topic}{self._delimiter}{where.partition}{self._delimiter}"
 
 
 _MANIFEST = re.compile(r"(?P<offset>\d{19})-(?P<epoch>\d{19})-(?P<started>\d{15})\.json")

@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tidegate.connectors.s3.data_file import DataFile
 from tidegate.connectors.s3.multipart import Prepared
+from tidegate.connectors.s3.record_files import RecordFiles
 from tidegate.connectors.s3.rotation import Rotation
 
-OpenFile = Callable[[str, int, pa.Schema], DataFile]
-"""Opens a file for a directory, the offset of its first record and a schema."""
+OpenFile = Callable[[str, int, pa.Schema], RecordFiles]
+"""Opens the files for a directory, the offset of their first record and a schema."""
 
 
 @dataclass(slots=True)
 class _Open:
-    file: DataFile
+    file: RecordFiles
     first_time_ms: int
 
 
@@ -55,7 +55,7 @@ class PartitionWriter:
         self._open_file = open_file
         self._rotation = rotation
         self._open: dict[str, _Open] = {}
-        self._closed: list[DataFile] = []
+        self._closed: list[RecordFiles] = []
         self._due = False
         self._scheduled_ms: int | None = None
 
@@ -96,11 +96,11 @@ class PartitionWriter:
         """Bytes held by files that are not at S3 yet."""
         return sum(file.memory for file in self.files())
 
-    def open_files(self) -> Iterator[tuple[str, DataFile]]:
+    def open_files(self) -> Iterator[tuple[str, RecordFiles]]:
         """The open files with their directories."""
         return ((directory, current.file) for directory, current in self._open.items())
 
-    def files(self) -> Iterator[DataFile]:
+    def files(self) -> Iterator[RecordFiles]:
         """The files since the last known commit, open or closed."""
         yield from (current.file for current in self._open.values())
         yield from self._closed
@@ -132,7 +132,7 @@ class PartitionWriter:
         begins = min((current.file.first_offset for current in self._open.values()), default=position)
         return begins if all(file.last_offset < begins for file in self._closed) else position
 
-    def seal(self, offset: int, finish: Callable[[Sequence[DataFile]], object]) -> Sequence[Prepared]:
+    def seal(self, offset: int, finish: Callable[[Sequence[RecordFiles]], object]) -> Sequence[Prepared]:
         """Closes the open files that begin before an offset, and returns every file since the last known commit.
 
         Args:
@@ -147,7 +147,7 @@ class PartitionWriter:
         self._closed += opened
         finish(opened)
         earlier = self.prepared.files if self.prepared is not None else ()
-        return (*earlier, *(file.prepare() for file in self._closed))
+        return (*earlier, *(prepared for file in self._closed for prepared in file.prepare()))
 
     def set_prepared(self, commit: Commit) -> None:
         """Notes that a manifest describes all sealed files."""

@@ -16,20 +16,21 @@ import pyarrow as pa
 from tidegate.connectors.s3.client import s3_client, s3_errors
 from tidegate.connectors.s3.data_file import DataFile
 from tidegate.connectors.s3.envelope_columns import EnvelopeColumns
-from tidegate.connectors.s3.format_choice import file_format
 from tidegate.connectors.s3.grouping import Group, groups
 from tidegate.connectors.s3.manifest import delete_object, write_manifest
 from tidegate.connectors.s3.multipart import MultipartFile, complete_upload
 from tidegate.connectors.s3.object_name import ObjectNames
 from tidegate.connectors.s3.partition_writer import Commit, PartitionWriter
-from tidegate.connectors.s3.partitioner import partitioner, record_times
+from tidegate.connectors.s3.partitioner import Partitioned, partitioner, record_times
+from tidegate.connectors.s3.record_files import RecordFiles
 from tidegate.connectors.s3.recovery import Recovery
 from tidegate.connectors.s3.rotation import Rotation
 from tidegate.connectors.s3.schema_gate import SchemaRefusedError, project
 from tidegate.connectors.s3.spill_space import SpillSpace
 from tidegate.connectors.s3.topic_schemas import TopicSchemas
+from tidegate.connectors.s3.views import Views, schema_of, views_of
 from tidegate.errors import RecordHaltedError, RetriableError, TidegateError
-from tidegate.records.envelope import SCHEMA_NAME, Batch, SinkOffset, TopicPartition
+from tidegate.records.envelope import Batch, SinkOffset, TopicPartition
 from tidegate.sdk.config_def import Config
 from tidegate.sdk.sink import SinkContext, SinkTask
 
@@ -39,6 +40,13 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
+FAIL = "fail"
+WRITE = "write"
+_TOMBSTONE = (
+    "the value is null (a tombstone), which no file of values can hold: set behavior.on.null.values=ignore to pass "
+    "over it, or write to keep its key"
+)
+_NO_KEY = "the key is null, and keys are kept in files of their own or instead of a null value: give records keys"
 _REQUESTS_AT_ONCE = 8
 _PARTS_AT_ONCE = 4
 
@@ -61,9 +69,10 @@ class S3SinkTask(SinkTask):
         self._bucket: str = config["s3.bucket.name"]
         self._part_size: int = config["s3.part.size"]
         self._memory_limit: int = config["buffer.memory.bytes"]
-        self._ignore_nulls: bool = config["behavior.on.null.values"] == "ignore"
+        self._on_null: str = config["behavior.on.null.values"]
+        self._tombstones: str = config["tombstone.encoded.partition"]
         self._tagged: bool = config["s3.object.tagging"]
-        self._format = file_format(config)
+        self._views = Views.from_config(config)
         self._columns = EnvelopeColumns.from_config(config)
         self._rotation = Rotation.from_config(config)
         self._partitioner = partitioner(config)
@@ -71,7 +80,12 @@ class S3SinkTask(SinkTask):
         self._uploads = ThreadPoolExecutor(_PARTS_AT_ONCE, thread_name_prefix="parts")
         self._executor = ThreadPoolExecutor(_REQUESTS_AT_ONCE, thread_name_prefix="s3")
         self._space = SpillSpace(config["spill.directory"], config["spill.bytes"])
-        self._names = ObjectNames(config["topics.dir"], context.connector, self._format.extension)
+        self._names = ObjectNames(
+            config["topics.dir"],
+            context.connector,
+            delimiter=config["file.delim"],
+            pad_width=config["filename.offset.zero.pad.width"],
+        )
         self._schemas = TopicSchemas(self._client, self._bucket, self._names, config["schema.compatibility"])
         self._started_ms = self._server_time_ms()
         self._recovery = Recovery(
@@ -88,7 +102,7 @@ class S3SinkTask(SinkTask):
         for where, offset in committed.items():
             position = None if offset is None else offset.offset
             self._writers[where] = PartitionWriter(
-                partial(self._open_file, where),
+                partial(self._open_files, where),
                 self._rotation,
                 -1 if position is None else position,
                 self._recovery.recover(where, position),
@@ -160,26 +174,28 @@ class S3SinkTask(SinkTask):
 
     def _examine(self, batch: Batch) -> tuple[dict[int, str], list[Group]]:
         """Rows that can not be written with the reason, and the others sorted by file."""
-        if not len(batch):
-            return {}, []
-        faults: dict[int, str] = {}
-        sound = np.arange(len(batch))
-        if batch.value.null_count:
-            valid = batch.value.is_valid().to_numpy(zero_copy_only=False)
-            if not self._ignore_nulls:
-                why = "the value is null (a tombstone), which no file can hold: set behavior.on.null.values=ignore"
-                faults = dict.fromkeys(np.flatnonzero(~valid).tolist(), why)
-            sound = np.flatnonzero(valid)
-            if not len(sound):
-                return faults, []
-            batch = batch.take(pa.array(sound))
-        found, groups_ = self._sorted(batch)
-        return faults | {int(sound[row]): why for row, why in found.items()}, groups_
+        null = batch.value.is_null().to_numpy(zero_copy_only=False)
+        keyless = batch.key.is_null().to_numpy(zero_copy_only=False)
+        halted = keyless & (null & (self._on_null == WRITE) | ~null & self._views.has_keys)
+        faults = dict.fromkeys(np.flatnonzero(halted).tolist(), _NO_KEY)
+        if self._on_null == FAIL:
+            faults |= dict.fromkeys(np.flatnonzero(null).tolist(), _TOMBSTONE)
+        groups_: list[Group] = []
+        parts = [(~null & ~halted, self._sorted)]
+        if self._on_null == WRITE:
+            parts.append((null & ~halted, self._sorted_tombstones))
+        for chosen, sort in parts:
+            rows = np.flatnonzero(chosen)
+            if len(rows):
+                found, some = sort(batch if len(rows) == len(batch) else batch.take(pa.array(rows)))
+                faults |= {int(rows[row]): why for row, why in found.items()}
+                groups_ += some
+        return faults, groups_
 
     def _sorted(self, batch: Batch) -> tuple[dict[int, str], list[Group]]:
         """The same for records whose values are not null."""
         kind = batch.value.type
-        refusal = self._format.refusal(kind) or self._columns.taken(kind)
+        refusal = self._views.refusal(batch, kind) or self._columns.taken(kind)
         if refusal is not None:
             return dict.fromkeys(range(len(batch)), refusal), []
         value = self._columns.added(batch)
@@ -188,9 +204,20 @@ class S3SinkTask(SinkTask):
                 value = project(value, self._schemas.admit(batch.topic, value.type))
             except SchemaRefusedError as error:
                 return dict.fromkeys(range(len(batch)), error.reason), []
-        partitioned = self._partitioner.partition(batch)
-        name = (batch.value_field.metadata or {}).get(SCHEMA_NAME)
-        formed = self._format.form(batch.topic, value, None if name is None else name.decode())
+        return self._grouped(batch, value, self._partitioner.partition(batch))
+
+    def _sorted_tombstones(self, batch: Batch) -> tuple[dict[int, str], list[Group]]:
+        """The same for records that are keys only."""
+        value = self._columns.alone(batch)
+        refusal = self._views.refusal(batch, None if value is None else value.type)
+        if refusal is not None:
+            return dict.fromkeys(range(len(batch)), refusal), []
+        return self._grouped(batch, value, Partitioned(pa.repeat(self._tombstones, len(batch)), {}))
+
+    def _grouped(
+        self, batch: Batch, value: pa.Array | None, partitioned: Partitioned
+    ) -> tuple[dict[int, str], list[Group]]:
+        formed = self._views.form(batch, value)
         faults = {**formed.faults, **partitioned.faults}
         times_ms = partitioned.times_ms
         if times_ms is None:
@@ -202,13 +229,18 @@ class S3SinkTask(SinkTask):
             rows, columns = rows.take(kept), [column.take(kept) for column in columns]
         return faults, list(groups(rows, *columns))
 
-    def _open_file(self, where: TopicPartition, directory: str, offset: int, schema: pa.Schema) -> DataFile:
-        key = self._names.data(where, directory, offset)
+    def _open_files(self, where: TopicPartition, directory: str, offset: int, schema: pa.Schema) -> RecordFiles:
+        return RecordFiles(
+            schema, {view: self._open_file(where, directory, offset, schema, view) for view in views_of(schema)}
+        )
+
+    def _open_file(self, where: TopicPartition, directory: str, offset: int, schema: pa.Schema, view: str) -> DataFile:
+        key = self._names.data(where, directory, offset, self._views.extension(view))
         upload = MultipartFile(self._client, self._bucket, key, self._part_size, self._uploads, self._space)
-        return DataFile(upload, schema, self._format, self._rotation.file_bytes)
+        return DataFile(upload, schema_of(schema, view), self._views.formats[view], self._rotation.file_bytes)
 
     def _prepare(self, where: TopicPartition, writer: PartitionWriter, offset: int) -> None:
-        files = writer.seal(offset, lambda opened: self._run(DataFile.finish, opened))
+        files = writer.seal(offset, lambda opened: self._run(RecordFiles.finish, opened))
         manifest = self._names.manifest(where, offset, self._context.epoch, self._started_ms)
         write_manifest(self._client, self._bucket, manifest, files)
         if writer.prepared is not None and writer.prepared.manifest != manifest:
@@ -233,7 +265,7 @@ class S3SinkTask(SinkTask):
         held = sum(file.memory for file, _, _ in opened)
         opened.sort(key=lambda each: each[0].memory, reverse=True)
         # Down to half of what open files leave, so that the next rows do not ask for it again.
-        for act in (DataFile.shrink, DataFile.spill):
+        for act in (RecordFiles.shrink, RecordFiles.spill):
             for file, _, _ in opened:
                 if held <= max(0, self._memory_limit - fixed) // 2:
                     break

@@ -10,6 +10,7 @@ from multiprocessing.connection import Connection
 
 import setproctitle
 
+from tidegate.config.redaction import Redaction
 from tidegate.config.secrets import SecretBox, resolve
 from tidegate.converters.base import Converter
 from tidegate.converters.plugins import converter
@@ -57,6 +58,8 @@ def main(launch: TaskLaunch, channel: Connection, signs: VitalSigns) -> None:
         service="task",
         worker=launch.worker_id,
     )
+    redaction = Redaction()
+    logging.hide_in_texts(redaction.hide)
     control = Control(channel, signs)
     control.start()
     try:
@@ -66,21 +69,21 @@ def main(launch: TaskLaunch, channel: Connection, signs: VitalSigns) -> None:
         if order is None:
             return
         tracing.configure(launch.otlp_endpoint, "tidegate-task", f"{launch.connector}-{launch.task}")
-        _run(launch, plugin, order.epoch, control)
+        _run(launch, plugin, order.epoch, control, redaction)
     except FencedError as error:
         log.warning("task_fenced", connector=launch.connector, task=launch.task, reason=error.message)
-        control.failed(str(error), retriable=True)
+        control.failed(redaction.hide(str(error)), retriable=True)
         sys.exit(FENCED_EXIT)
     except Exception as error:
         retriable = isinstance(error, RetriableError) or not isinstance(error, FatalError)
-        control.failed(_trace(error), retriable=retriable)
+        control.failed(redaction.hide(_trace(error)), retriable=retriable)
     finally:
         tracing.shutdown()
 
 
-def _run(launch: TaskLaunch, plugin: Plugin, epoch: int, control: Control) -> None:
+def _run(launch: TaskLaunch, plugin: Plugin, epoch: int, control: Control, redaction: Redaction) -> None:
     box = SecretBox(launch.secret_keys)
-    config = parse(plugin, resolve(launch.config, box, launch.config_providers))
+    config = parse(plugin, resolve(launch.config, box, launch.config_providers, redaction))
     patience = Patience(
         config["errors.retry.timeout"] or _REGISTRY_PATIENCE_MS,
         config["errors.retry.delay.max.ms"],

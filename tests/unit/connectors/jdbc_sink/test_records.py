@@ -23,6 +23,7 @@ from tidegate.connectors.jdbc_sink.record_columns import RecordsRefusedError, re
 from tidegate.connectors.jdbc_sink.table import Column, Kind, Table
 from tidegate.connectors.jdbc_sink.table_id import TableId
 from tidegate.records.lines import joined, parts, row_lines
+from tidegate.records.reason import Reason, Rule
 
 ID = pa.field("id", pa.int64(), nullable=False)
 NAME = pa.field("name", pa.string())
@@ -74,7 +75,7 @@ def test_exactly_the_refused_records_are_left_out(bad: set[int], size: int, coun
         assert 0 < len(rows) <= size
         worst = [row for row in rows.tolist() if row in bad]
         if worst:
-            raise RefusedError(f"row {worst[0]}")
+            raise RefusedError(Reason(f"row {worst[0]}", Rule.REFUSED))
         written.extend(rows.tolist())
 
     refused = isolate(np.arange(count), size, attempt)
