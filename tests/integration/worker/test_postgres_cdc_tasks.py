@@ -9,15 +9,18 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import orjson
 import psycopg
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.integration.connectors.change_ledger import ChangeLedger
 from tests.integration.worker.lab import DEADLINE, Lab, task_processes
 from tests.support.eventually import aeventually, eventually
 from tidegate.devstack import Postgres
+from tidegate.devstack.service_process import ServiceProcess
 
 _TABLES = ("a", "b")
 _MORE_STEPS = 60
@@ -192,6 +195,18 @@ def _equal(lab: Lab, load: Load) -> None:
         topics.close()
 
 
+def _caught_up(worker: ServiceProcess) -> bool:
+    """Whether the worker's metrics say that the task is not behind."""
+    text = httpx.get(f"http://{worker.addresses['metrics']}/metrics", timeout=10).text
+    lags = {
+        sample.name: sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name.startswith("tidegate_task_lag_")
+    }
+    return lags.get("tidegate_task_lag_seconds") == 0 and 0 <= lags.get("tidegate_task_lag_bytes", -1) < 100_000
+
+
 async def test_killed_tasks_lose_and_double_nothing(broker_lab: Lab, load: Load) -> None:
     with broker_lab.worker() as worker:
         await broker_lab.deploy("cdc", _config(load.server, load.database))
@@ -205,6 +220,17 @@ async def test_killed_tasks_lose_and_double_nothing(broker_lab: Lab, load: Load)
         _equal(broker_lab, load)
 
 
+async def test_a_killed_worker_loses_and_doubles_nothing(lab: Lab, load: Load) -> None:
+    with lab.worker("w1") as first, lab.worker("w2"):
+        await lab.deploy("cdc", _config(load.server, load.database))
+        await lab.reaches("cdc", "RUNNING")
+        load.goes_on()
+        first.kill9()
+        await lab.assign("cdc", "w2")
+        load.goes_on()
+        _equal(lab, load)
+
+
 async def test_a_killed_server_loses_and_doubles_nothing(lab: Lab, load: Load) -> None:
     with lab.worker() as worker:
         await lab.deploy("cdc", _config(load.server, load.database))
@@ -215,6 +241,7 @@ async def test_a_killed_server_loses_and_doubles_nothing(lab: Lab, load: Load) -
             load.server.kill9()
             load.server.start()
         _equal(lab, load)
+        eventually(lambda: _caught_up(worker), timeout=DEADLINE, message="the lag is told, and gone")
 
 
 async def test_a_task_that_wakes_after_its_successor_adds_nothing(lab: Lab, load: Load) -> None:
