@@ -108,8 +108,7 @@ def date(text: pa.Array) -> pa.Array:
 
 
 def time(kind: pa.DataType) -> Reader:
-    """A time of day; 24:00:00 is as many units as a day has."""
-    fine = pa.time64("us")
+    """A time of day in milliseconds, where the type has 32 bits, or microseconds; 24:00:00 is all that a day has."""
 
     def read(text: pa.Array) -> pa.Array:
         try:
@@ -117,8 +116,8 @@ def time(kind: pa.DataType) -> Reader:
             micros = moments.cast(pa.int64())
         except pa.ArrowInvalid:
             micros = each(_micros_of_day, pa.int64())(text)
-        if kind == fine:
-            return micros.view(fine)
+        if kind.bit_width == 64:
+            return micros.view(kind)
         return pc.divide(micros, 1000).cast(pa.int32()).view(kind)
 
     return read
