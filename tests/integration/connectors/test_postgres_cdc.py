@@ -699,7 +699,8 @@ def test_ranges_of_one_table_at_once_go_on_where_they_were(capture: Capture, id_
     assert capture.ledger.rows("p.public.large") == capture.table("large")
 
 
-def test_parts_of_a_table_without_a_key_are_read_at_once(capture: Capture) -> None:
+def test_parts_of_a_table_without_a_key_are_read_at_once(capture: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tidegate.connectors.postgres_cdc.snapshot_reader._WHOLE_BYTES", 0)
     _large(capture, "int", key=False)
     capture.configure(snapshot_max_threads="3", snapshot_fetch_size="100", message_key_columns="public.large:id")
     capture.start().catch_up()

@@ -18,7 +18,7 @@ from tidegate.connectors.cdc.filters import Choice
 from tidegate.connectors.cdc.snapshot_position import KeyText
 from tidegate.connectors.cdc.snapshot_steps import Halted, Step, each_and_last, snapshot_marks, told_steps
 from tidegate.connectors.cdc.table_id import TableId
-from tidegate.connectors.postgres_cdc.catalogue import Catalogue
+from tidegate.connectors.postgres_cdc.catalogue import Catalogue, TableSize
 from tidegate.connectors.postgres_cdc.connection import Server
 from tidegate.connectors.postgres_cdc.lsn import lsn_text
 from tidegate.connectors.postgres_cdc.position import Position
@@ -37,6 +37,8 @@ log = get_logger(__name__)
 _LOOK_SECONDS = 0.2
 _PART_BYTES = 1024 * 1024
 _PARTS_A_THREAD = 4
+# Without a key, a table that may be one piece is not cut: so it is told whole or not at all.
+_WHOLE_BYTES = 16 * 1024 * 1024
 
 PublishedTable = tuple[int, TableId, str]
 """Number, name and replica identity of a table."""
@@ -245,8 +247,9 @@ class SnapshotReader:
             position = self._position.divided(name.name, reading.cuts) if reading.cuts else self._position
             rows = [RowRange(reading.ordered, after, end) for after, end in position.unread(name.name)]
         else:
-            wanted = self._wanted_parts(oid)
-            blocks = self._sizes[oid].blocks if wanted > 1 else 0
+            size = self._sizes.get(oid, TableSize(0, 0))
+            wanted = self._wanted_parts(oid) if size.nbytes > _WHOLE_BYTES else 1
+            blocks = size.blocks
             edges = [blocks * part // wanted for part in range(wanted)]
             rows = [
                 RowRange(first_block=first, end_block=end) for first, end in zip(edges, [*edges[1:], None], strict=True)
