@@ -23,6 +23,7 @@ CASES = (
     "json-source",
     "pg-source",
     "pg-cdc",
+    "pg-cdc-latency",
     "parquet-sink",
     "json-parquet-sink",
     "iceberg-sink",
@@ -44,7 +45,12 @@ def bench(
     repeats: Annotated[int, typer.Option(min=1, help="Measured runs of each side, after a warm-up.")] = 3,
     tasks: Annotated[str, typer.Option(help="Numbers of tasks, such as 1,2,4.")] = "",
     peers: Annotated[str, typer.Option(help="Sides that take part, such as tidegate,connect.")] = "",
-    data: Annotated[str, typer.Option(help="Data sets: orders, lineitem, flights, events.")] = "",
+    data: Annotated[
+        str,
+        typer.Option(
+            help="Data sets: orders, lineitem, flights, events; of pg-cdc: snapshot, single-row, one-transaction."
+        ),
+    ] = "",
     profile: Annotated[bool, typer.Option("--profile", help="One more run of Tidegate under py-spy.")] = False,
     json: Annotated[Path | None, typer.Option(help="File the results are added to.")] = None,
     report: Annotated[bool, typer.Option("--report", help="Only renew docs/performance.md from --json.")] = False,

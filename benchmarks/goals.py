@@ -62,6 +62,9 @@ GOALS = (
     Goal("source ≥ 5× Connect per CPU-second", "json-source", "connect", CPU_RATE, least=5),
     Goal("source ≥ 5× Connect per CPU-second", "pg-source", "debezium", CPU_RATE, least=5),
     Goal("change data capture ≥ 4× Debezium per CPU-second", "pg-cdc", "debezium", CPU_RATE, least=4),
+    Goal("change data capture ≥ 4× Debezium in throughput", "pg-cdc", "debezium", "rows/s", least=4),
+    Goal("change data capture in ≤ ⅓ of Debezium's memory", "pg-cdc", "debezium", "peak MiB", most=1 / 3),
+    Goal("change data capture's p99 latency below Debezium's", "pg-cdc-latency", "debezium", "p99 ms", most=1),
     Goal("Parquet sink ≥ 3× FileStreamSink per CPU-second", "parquet-sink", "connect", CPU_RATE, least=3),
     Goal("Parquet sink ≥ 6× the Iceberg sink per CPU-second", "parquet-sink", "iceberg", CPU_RATE, least=6),
     Goal(

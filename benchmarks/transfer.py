@@ -17,6 +17,7 @@ from benchmarks.waiting import wait_until
 
 _STILL_SECONDS = 1.0
 _TIMEOUT = 480.0
+_LEAST_ROWS_A_SECOND = 4_000
 _LEAST_STEADY_SHARE = 0.25
 _LEAST_STEADY_SECONDS = 0.5
 
@@ -111,7 +112,8 @@ def _wait_done(system: System, transfer: Transfer, timeline: Timeline) -> None:
         # Transaction markers count as progress too: only counting tells.
         return transfer.count() >= transfer.rows
 
-    wait_until(done, f"{transfer.rows:,} rows of {system.name}", timeout=_TIMEOUT, interval=0.5)
+    timeout = max(_TIMEOUT, transfer.rows / _LEAST_ROWS_A_SECOND)
+    wait_until(done, f"{transfer.rows:,} rows of {system.name}", timeout=timeout, interval=0.5)
 
 
 def _evaluate(rows: int, timeline: Timeline) -> Run:

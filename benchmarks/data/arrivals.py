@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -71,15 +71,18 @@ class Arrivals:
         return True
 
 
-def milliseconds(seen: list[tuple[int, bytes]], registry_urls: list[str] | None) -> list[float]:
-    """From the moment a record's field ``sent`` names to that of its arrival.
+def milliseconds(
+    seen: list[tuple[int, bytes]], registry_urls: list[str] | None, field: Sequence[str] = ("sent",)
+) -> list[float]:
+    """From the moment a record's field names to that of its arrival.
 
     Args:
         seen: moments and values.
         registry_urls: where the values are Avro: registries that know their schemas.
+        field: names on the way to the field.
     """
     if registry_urls is None:
-        return [(at - orjson.loads(value)["sent"]) / 1e6 for at, value in seen]
+        return [(at - _found(orjson.loads(value), field)) / 1e6 for at, value in seen]
     found = []
     with RegistryClient(registry_urls) as registry:
         schemas: dict[int, Any] = {}
@@ -88,5 +91,11 @@ def milliseconds(seen: list[tuple[int, bytes]], registry_urls: list[str] | None)
             if known not in schemas:
                 schemas[known] = fastavro.parse_schema(orjson.loads(registry.get_by_id(known).text))
             record: Any = fastavro.schemaless_reader(io.BytesIO(value[_HEADER:]), schemas[known], None)
-            found.append((at - record["sent"]) / 1e6)
+            found.append((at - _found(record, field)) / 1e6)
     return found
+
+
+def _found(record: Any, field: Sequence[str]) -> int:
+    for name in field:
+        record = record[name]
+    return int(record)

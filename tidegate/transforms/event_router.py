@@ -18,7 +18,8 @@ from tidegate.sdk.config_def import Config, ConfigDef, Importance, Type, one_of
 from tidegate.telemetry.logging import get_logger
 from tidegate.transforms.change_event import ChangeEvents
 from tidegate.transforms.headers import with_headers
-from tidegate.transforms.record_column import RecordColumn, plain, struct_array
+from tidegate.transforms.json_payload import expanded
+from tidegate.transforms.record_column import Member, RecordColumn, plain, struct_array
 from tidegate.transforms.regex_problem import regex_problem
 from tidegate.transforms.side import Side, with_column
 from tidegate.transforms.transform import Transform, TransformContext
@@ -29,6 +30,7 @@ log = get_logger(__name__)
 _PAYLOAD = "payload"
 _PLACEMENTS = ("header", "envelope")
 _BEHAVIOURS = ("warn", "error", "fatal")
+_NULLS = ("ignore", "optional_bytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,23 @@ class EventRouter(Transform):
             validator=one_of(*_BEHAVIOURS),
             recommended=_BEHAVIOURS,
         )
+        .define(
+            "table.expand.json.payload",
+            Type.BOOLEAN,
+            False,
+            Importance.MEDIUM,
+            "Whether a payload that is the text of a JSON object or array becomes a record or an array with the schema "
+            "its values tell; other texts stay what they are.",
+        )
+        .define(
+            "table.json.payload.null.behavior",
+            Type.STRING,
+            "ignore",
+            Importance.LOW,
+            "What a null in such a payload is: ignore leaves the field out, optional_bytes makes it one of bytes.",
+            validator=one_of(*_NULLS),
+            recommended=_NULLS,
+        )
         .define("route.by.field", Type.STRING, "aggregatetype", Importance.MEDIUM, "Column that chooses the topic.")
         .define(
             "route.topic.regex",
@@ -161,6 +180,8 @@ class EventRouter(Transform):
         self._route: str = config["route.by.field"]
         self._pattern = java_pattern(config["route.topic.regex"])
         self._replacement: str = config["route.topic.replacement"]
+        self._expands: bool = config["table.expand.json.payload"]
+        self._keeps_nulls: bool = config["table.json.payload.null.behavior"] == "optional_bytes"
         self._empties: bool = config["route.tombstone.on.empty.payload"]
         self._converter = context.header_converter
 
@@ -183,12 +204,16 @@ class EventRouter(Transform):
         if missing:
             return Transformed([], [*faults, *faults_of(rows, missing)])
         routed, unrouted = self._topics(members, rows)
-        message = self._message(batch.take(pa.array(rows)), members, events, rows)
-        parts = [
-            part
-            for topic, places in routed.items()
-            for part in self._versions(message.take(pa.array(places)).routed(topic), members, places, rows)
-        ]
+        parts: list[Part] = []
+        if not self._expands:
+            message = self._message(batch.take(pa.array(rows)), members, events, rows)
+            for topic, places in routed.items():
+                parts += self._versions(message.take(pa.array(places)).routed(topic), members, places, rows)
+        for topic, places in routed.items() if self._expands else ():
+            for run, payload in self._shapes(members, places):
+                row = RecordColumn.of(events.after.take(pa.array(rows[run])))
+                message = self._message(batch.take(pa.array(rows[run])), row, events, rows[run], payload)
+                parts += self._versions(message.routed(topic), members, run, rows)
         return Transformed(parts, sorted([*faults, *unrouted], key=lambda fault: fault.row))
 
     def _updated(self, batch: Batch, rows: Rows) -> list[RecordFault]:
@@ -228,8 +253,33 @@ class EventRouter(Transform):
             places.setdefault(names[text], []).append(place)
         return {topic: np.array(each, np.int64) for topic, each in places.items()}, faults
 
-    def _message(self, batch: Batch, row: RecordColumn, events: ChangeEvents, rows: Rows) -> Batch:
+    def _shapes(self, row: RecordColumn, places: Rows) -> list[tuple[Rows, Member]]:
+        """Places in runs of payloads with one schema, each with its payloads expanded."""
         payload = row.find(self._payload)
+        assert payload is not None
+        values = plain(payload.values.take(pa.array(places)))
+        if not pa.types.is_string(values.type) and not pa.types.is_large_string(values.type):
+            return [(places, Member(payload.field, values))]
+        told = [expanded(text, keep_nulls=self._keeps_nulls) for text in values.to_pylist()]
+        found: list[tuple[Rows, Member]] = []
+        start = 0
+        for end in range(1, len(told) + 1):
+            kind = told[start][0]
+            if end < len(told) and told[end][0] == kind:
+                continue
+            if kind is None:
+                member = Member(payload.field, values.slice(start, end - start))
+            else:
+                records = pa.array([value for _, value in told[start:end]], kind)
+                member = Member(pa.field(payload.field.name, kind), records)
+            found.append((places[start:end], member))
+            start = end
+        return found
+
+    def _message(
+        self, batch: Batch, row: RecordColumn, events: ChangeEvents, rows: Rows, payload: Member | None = None
+    ) -> Batch:
+        payload = payload or row.find(self._payload)
         assert payload is not None
         value, described = payload.values, payload.field
         extra = [(one, row.find(one.field)) for one in self._placed]

@@ -17,8 +17,10 @@ import pytest
 from tests.integration.connectors.change_ledger import ChangeLedger
 from tests.integration.connectors.source_harness import MemorySourceContext, SourceHarness
 from tests.support.eventually import eventually
+from tests.unit.converters.memory_registry import MemoryRegistry
 from tidegate.connectors.postgres_cdc import PostgresCdcConnector
 from tidegate.connectors.postgres_cdc.preview import PostgresPreviewTask
+from tidegate.converters.avro import AvroConverter
 from tidegate.devstack import Postgres
 from tidegate.errors import FatalError, RetriableError, TidegateError
 
@@ -274,6 +276,73 @@ def test_a_changed_table_has_its_new_schema_from_there_on(capture: Capture) -> N
     ]
 
 
+def test_a_changed_table_has_a_new_version_in_the_registry_from_there_on(capture: Capture) -> None:
+    capture.start().catch_up()
+    capture.sql.execute("INSERT INTO t VALUES (101, 'old')")
+    capture.sql.execute("ALTER TABLE t ADD COLUMN n int; INSERT INTO t VALUES (102, 'new', 8)")
+    capture.sql.execute("INSERT INTO t VALUES (103, 'new', 9)")
+    capture.catch_up()
+    converter = AvroConverter()
+    registry = MemoryRegistry()
+    converter.configure({}, is_key=False, registry=registry.client)
+    versions: dict[int, int] = {}
+    for one in capture.harness.committed:
+        if one.batch.topic == "p.public.t":
+            values = converter.encode("p.public.t", one.batch.value, one.batch.value_field).data.to_pylist()
+            for key, value in zip(one.batch.key.to_pylist(), values, strict=True):
+                versions[key["id"]] = int.from_bytes(value[1:5], "big")
+    first, second = versions[1], versions[103]
+    assert first != second
+    assert [versions[key] for key in (1, 100, 101, 102, 103)] == [first, first, first, second, second]
+
+
+def test_columns_are_left_out_masked_and_hashed(capture: Capture) -> None:
+    capture.sql.execute("CREATE TABLE person (id int PRIMARY KEY, card text, mail text, secret text, name text)")
+    capture.sql.execute("INSERT INTO person VALUES (1, '1234', 'a@b', 's', 'ann')")
+    capture.configure(column_exclude_list="public.person.secret", table_exclude_list="public.t")
+    capture.harness.config |= {
+        "column.mask.with.3.chars": "public.person.card",
+        "column.mask.hash.v2.SHA-256.with.salt.pepper": "public.person.mail",
+        "column.truncate.to.2.chars": "public.person.name",
+    }
+    capture.start().catch_up()
+    capture.sql.execute("INSERT INTO person VALUES (2, '9876', 'a@b', 's', 'bob')")
+    capture.catch_up()
+    rows = capture.ledger.rows("p.public.person")
+    digest = rows[(1,)]["mail"]
+    assert len(digest) == 64
+    assert rows == {
+        (1,): {"id": 1, "card": "***", "mail": digest, "name": "an"},
+        (2,): {"id": 2, "card": "***", "mail": digest, "name": "bo"},
+    }
+    assert not capture.ledger.rows("p.public.t")
+
+
+def test_before_has_what_the_replica_identity_has(capture: Capture) -> None:
+    capture.sql.execute("CREATE TABLE coded (id int PRIMARY KEY, code text NOT NULL UNIQUE, v text)")
+    capture.sql.execute("ALTER TABLE coded REPLICA IDENTITY USING INDEX coded_code_key")
+    capture.start().catch_up()
+    capture.sql.execute("INSERT INTO coded VALUES (1, 'a', 'x')")
+    capture.sql.execute("UPDATE coded SET v = 'y'; UPDATE coded SET code = 'b'; DELETE FROM coded")
+    capture.catch_up()
+    events = [
+        (one["key"], one["value"] and (one["value"]["op"], one["value"]["before"]))
+        for batch in capture.harness.committed
+        if batch.batch.topic == "p.public.coded"
+        for one in batch.batch.records.to_pylist()
+    ]
+    old, new = {"code": "a"}, {"code": "b"}
+    assert events == [
+        (old, ("c", None)),
+        (old, ("u", None)),
+        (old, ("d", {"id": 0, "code": "a", "v": None})),
+        (old, None),
+        (new, ("c", None)),
+        (new, ("d", {"id": 0, "code": "b", "v": None})),
+        (new, None),
+    ]
+
+
 def test_a_value_that_is_stored_apart_and_did_not_change(capture: Capture) -> None:
     capture.sql.execute("CREATE TABLE big (id int PRIMARY KEY, doc text, n int)")
     capture.sql.execute("ALTER TABLE big ALTER doc SET STORAGE EXTERNAL")
@@ -330,6 +399,107 @@ def test_an_invalidated_slot_is_told_at_once_with_the_remedy(capture: Capture) -
         capture.sql.execute("SELECT pg_reload_conf()")
 
 
+def _made_anew(capture: Capture) -> None:
+    capture.sql.execute("INSERT INTO t VALUES (777, 'before the other slot')")
+    eventually(lambda: _dropped(capture), timeout=_DEADLINE)
+    capture.sql.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", [capture.database])
+
+
+def test_a_slot_that_was_dropped_and_made_anew_is_told_at_once_with_the_remedy(capture: Capture) -> None:
+    capture.start().catch_up()
+    capture.crash()
+    _made_anew(capture)
+    with pytest.raises(FatalError, match=r"is lost: it begins at .*made anew.*snapshot\.mode=initial"):
+        capture.start()
+
+
+def test_a_slot_that_was_made_anew_begins_with_a_snapshot_when_needed(capture: Capture) -> None:
+    capture.configure(snapshot_mode="when_needed").start().catch_up()
+    capture.crash()
+    _made_anew(capture)
+    capture.ledger.tables.clear()
+    capture.start().catch_up()
+    assert capture.ledger.rows("p.public.t") == capture.table("t")
+
+
+def test_a_slot_that_somebody_else_moved_on_is_told_at_once(capture: Capture) -> None:
+    capture.start().catch_up()
+    capture.crash()
+    capture.sql.execute("INSERT INTO t VALUES (777, 'skipped')")
+    advance = "SELECT pg_replication_slot_advance(%s, pg_current_wal_lsn())"
+
+    def advanced() -> bool:
+        with contextlib.suppress(psycopg.errors.ObjectInUse):
+            capture.sql.execute(advance, [capture.database])
+            return True
+        return False
+
+    eventually(advanced, timeout=_DEADLINE)
+    with pytest.raises(FatalError, match=r"somebody else has read it or moved it on"):
+        capture.start()
+
+
+def test_a_server_whose_log_ends_before_the_offset_is_told_at_once(capture: Capture) -> None:
+    capture.start().catch_up()
+    capture.crash()
+    ((partition, offset),) = capture.harness.offsets.items()
+    capture.harness.offsets[partition] = {**offset, "lsn_commit": int(offset["lsn_commit"]) + (1 << 40)}
+    with pytest.raises(FatalError, match=r"the server's log ends at .*restored from a backup"):
+        capture.start()
+
+
+def test_an_idle_slot_is_not_taken_for_another_one(capture: Capture) -> None:
+    capture.configure(status_update_interval_ms="100").start().catch_up()
+    for _ in range(2):
+        before = capture.confirmed()
+        capture.sql.execute("CREATE TABLE unused (id int); DROP TABLE unused")
+        capture.until(partial(_is_confirmed, capture, before + 1))
+        capture.crash()
+        capture.start()
+    capture.catch_up()
+
+
+def _is_confirmed(capture: Capture, wanted: int) -> bool:
+    return capture.confirmed() >= wanted
+
+
+def test_a_slot_that_idled_too_long_is_told_with_the_reason(capture: Capture) -> None:
+    if capture.server.name != "cdc-18":
+        pytest.skip("needs PostgreSQL 18")
+    capture.start().catch_up()
+    capture.crash()
+    capture.sql.execute("ALTER SYSTEM SET idle_replication_slot_timeout = '1s'")
+    capture.sql.execute("SELECT pg_reload_conf()")
+
+    def lost() -> bool:
+        capture.sql.execute("CHECKPOINT")
+        row = capture.sql.execute(
+            "SELECT invalidation_reason FROM pg_replication_slots WHERE slot_name = %s", [capture.database]
+        ).fetchone()
+        return row == ("idle_timeout",)
+
+    try:
+        eventually(lost, timeout=_DEADLINE)
+        with pytest.raises(FatalError, match=r"it was invalidated \(idle_timeout\)"):
+            capture.start()
+    finally:
+        capture.sql.execute("ALTER SYSTEM RESET idle_replication_slot_timeout")
+        capture.sql.execute("SELECT pg_reload_conf()")
+
+
+def test_a_slot_becomes_one_that_standbys_keep(capture: Capture) -> None:
+    capture.start().catch_up()
+    capture.crash()
+    capture.configure(slot_failover="true")
+    if capture.server.name != "cdc-18":
+        with pytest.raises(FatalError, match=r"needs PostgreSQL 17"):
+            capture.start()
+        return
+    capture.start().catch_up()
+    kept = capture.sql.execute("SELECT failover FROM pg_replication_slots WHERE slot_name = %s", [capture.database])
+    assert kept.fetchone() == (True,)
+
+
 def test_a_lost_slot_is_made_anew_when_needed(capture: Capture) -> None:
     capture.configure(snapshot_mode="when_needed").start().catch_up()
     capture.crash()
@@ -348,7 +518,11 @@ def _dropped(capture: Capture) -> bool:
 
 
 def test_the_slot_moves_while_only_other_tables_change(capture: Capture) -> None:
-    capture.configure(table_include_list="public.t,public.mark", publication_autocreate_mode="filtered")
+    capture.configure(
+        table_include_list="public.t,public.mark",
+        publication_autocreate_mode="filtered",
+        status_update_interval_ms="500",
+    )
     capture.sql.execute("CREATE TABLE other (id int)")
     capture.start().catch_up()
     before = capture.confirmed()
@@ -411,6 +585,19 @@ def test_partitions_are_told_as_their_table(capture: Capture) -> None:
     assert not capture.ledger.rows("p.public.m1")
 
 
+def test_partitions_are_told_by_themselves_where_they_are_published_so(capture: Capture) -> None:
+    capture.sql.execute("CREATE TABLE m (id int PRIMARY KEY, v text) PARTITION BY RANGE (id)")
+    capture.sql.execute("CREATE TABLE m1 PARTITION OF m FOR VALUES FROM (0) TO (10)")
+    capture.sql.execute("CREATE TABLE m2 PARTITION OF m FOR VALUES FROM (10) TO (20)")
+    capture.sql.execute("INSERT INTO m VALUES (1, 'a'), (11, 'b')")
+    capture.start().catch_up()
+    capture.sql.execute("INSERT INTO m VALUES (2, 'c'); UPDATE m SET id = 12 WHERE id = 1")
+    capture.catch_up()
+    assert capture.ledger.rows("p.public.m1") == capture.table("m1")
+    assert capture.ledger.rows("p.public.m2") == capture.table("m2")
+    assert not capture.ledger.rows("p.public.m")
+
+
 def test_a_preview_changes_nothing(capture: Capture) -> None:
     connector = PostgresCdcConnector()
     task = PostgresPreviewTask()
@@ -428,12 +615,26 @@ def test_a_preview_changes_nothing(capture: Capture) -> None:
     assert made == (0, 0)
 
 
-def test_how_far_it_is_behind(capture: Capture) -> None:
+def test_how_far_it_is_behind(
+    capture: Capture, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("tidegate.connectors.postgres_cdc.task._LAG_LOOK_SECONDS", 0.0)
+    capture.configure(status_update_interval_ms="100", max_batch_size="100", lag_warning_bytes="1000000")
     capture.start().catch_up()
-    capture.until(lambda: capture.harness.lag == (0, 0.0) or (capture.harness.lag[0] or 0) > 0)
-    behind, seconds = capture.harness.lag
-    assert behind is not None and behind < 1_000_000
-    assert seconds is not None and seconds < _DEADLINE
+    capture.until(lambda: (capture.harness.lag[0] or 0) < 100_000 and capture.harness.lag[1] == 0)
+    capture.sql.execute("INSERT INTO t SELECT i, repeat('x', 1000) FROM generate_series(101, 3100) i")
+    capture.until(lambda: (capture.harness.lag[0] or 0) > 1_000_000 and (capture.harness.lag[1] or 0) > 0)
+    assert (capture.harness.lag[1] or 0) < _DEADLINE
+    assert "postgres_cdc.lag " in capsys.readouterr().out
+    capture.catch_up()
+    capture.until(lambda: (capture.harness.lag[0] or 0) < 100_000 and capture.harness.lag[1] == 0)
+
+
+def test_how_far_it_is_behind_is_told_while_a_snapshot_is_taken(capture: Capture) -> None:
+    capture.configure(snapshot_fetch_size="10").start()
+    capture.sql.execute("CREATE TABLE other AS SELECT i, repeat('x', 1000) FROM generate_series(1, 1000) i")
+    capture.until(lambda: (capture.harness.lag[0] or 0) > 100_000)
+    assert capture.ledger.operations("p.public.t").count("r") < 100
 
 
 def test_only_the_rows_and_columns_that_are_published(capture: Capture) -> None:
@@ -468,6 +669,87 @@ def test_a_snapshot_of_several_tables_at_once_goes_on_where_it_was(capture: Capt
         assert capture.ledger.operations(f"p.public.{name}").count("r") == len(capture.table(name))
 
 
+def _large(capture: Capture, id_type: str, *, key: bool = True) -> None:
+    """A table of some megabytes, its keys in another order than its rows."""
+    primary = "PRIMARY KEY" if key else ""
+    capture.sql.execute(f"CREATE TABLE large (id {id_type} {primary}, v text, filler text)")
+    capture.sql.execute(
+        "INSERT INTO large SELECT (i * 7919::bigint) % 6007, 'v', repeat('x', 900) FROM generate_series(1, 6000) i"
+    )
+
+
+@pytest.mark.parametrize("id_type", ["int", 'text COLLATE "C"'], ids=["int", "text"])
+def test_ranges_of_one_table_at_once_go_on_where_they_were(capture: Capture, id_type: str) -> None:
+    _large(capture, id_type)
+    capture.configure(snapshot_max_threads="3", snapshot_fetch_size="100", table_include_list="public.(large|mark)")
+    ranges = 0
+    for number in range(3):
+        capture.start()
+        for _ in range(12):
+            capture.poll()
+        capture.poll(commit=False)
+        capture.crash()
+        (offset,) = capture.harness.offsets.values()
+        ranges = max(ranges, len(offset["ranges"]["public.large"]))
+        capture.sql.execute("UPDATE large SET v = v || '+' WHERE id::int % 7 = 0")
+        capture.sql.execute("DELETE FROM large WHERE id::int % 701 = 5")
+        capture.sql.execute("INSERT INTO large SELECT i * 100 + %s, 'n' FROM generate_series(100, 110) i", [number])
+    assert ranges > 6
+    capture.start().catch_up()
+    assert capture.ledger.rows("p.public.large") == capture.table("large")
+
+
+def test_parts_of_a_table_without_a_key_are_read_at_once(capture: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tidegate.connectors.postgres_cdc.snapshot_reader._WHOLE_BYTES", 0)
+    _large(capture, "int", key=False)
+    capture.configure(snapshot_max_threads="3", snapshot_fetch_size="100", message_key_columns="public.large:id")
+    capture.start().catch_up()
+    assert capture.ledger.rows("p.public.large") == capture.table("large")
+    assert capture.ledger.operations("p.public.large") == "r" * 6000
+    places = [
+        source["snapshot"]
+        for source in (row["source"] for row in capture.harness.rows() if row and "source" in row)
+        if source["table"] == "large"
+    ]
+    assert [sum(place.startswith(word) for place in places) for word in ("first", "last")] == [1, 1]
+
+
+def test_a_small_table_without_a_key_is_told_once_whatever_dies(capture: Capture) -> None:
+    capture.sql.execute("CREATE TABLE keyless (id int, v text)")
+    capture.sql.execute("INSERT INTO keyless SELECT i, 'v' FROM generate_series(1, 500) i")
+    capture.configure(snapshot_fetch_size="10", message_key_columns="public.keyless:id")
+    while "p.public.keyless" not in capture.ledger.tables:
+        capture.start()
+        capture.poll()
+        capture.poll(commit=False)
+        capture.crash()
+    capture.start().catch_up()
+    assert capture.ledger.rows("p.public.keyless") == capture.table("keyless")
+
+
+def test_a_table_is_altered_while_ranges_of_it_are_read(capture: Capture) -> None:
+    _large(capture, "int")
+    capture.configure(snapshot_max_threads="2", snapshot_fetch_size="50").start()
+    capture.poll()
+    alter = threading.Thread(
+        target=lambda: psycopg.connect(capture.server.url(capture.database), autocommit=True).execute(
+            "ALTER TABLE large ADD COLUMN late int"
+        )
+    )
+    alter.start()
+    waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'large'::regclass"
+    eventually(lambda: capture.sql.execute(waits).fetchone() == (1,), timeout=_DEADLINE)
+    with contextlib.suppress(RetriableError):
+        capture.until(lambda: len(capture.ledger.rows("p.public.large")) == 6000)
+    capture.crash()
+    alter.join()
+    capture.start().catch_up()
+    rows = capture.table("large")
+    assert {key: row["v"] for key, row in capture.ledger.rows("p.public.large").items()} == {
+        key: row["v"] for key, row in rows.items()
+    }
+
+
 def test_a_value_that_is_none_here_is_halted_alone_and_once(capture: Capture) -> None:
     capture.harness.tolerant = True
     capture.sql.execute("CREATE TABLE n (id int PRIMARY KEY, d numeric(5,2))")
@@ -487,6 +769,17 @@ def test_a_value_that_is_none_here_is_halted_alone_and_once(capture: Capture) ->
         ("p.public.n", b"3\tNaN"),
         ("p.public.n", b"5\tNaN"),
     ]
+
+
+def test_xml_is_its_text(capture: Capture) -> None:
+    if capture.server.name != "cdc-15":
+        pytest.skip("the wheel's server has no XML")
+    capture.sql.execute("CREATE TABLE x (id int PRIMARY KEY, doc xml)")
+    capture.sql.execute("INSERT INTO x VALUES (1, '<a>1</a>')")
+    capture.start().catch_up()
+    capture.sql.execute("INSERT INTO x VALUES (2, '<a b=\"c\">2</a>')")
+    capture.catch_up()
+    assert capture.ledger.rows("p.public.x") == capture.table("x")
 
 
 def test_heartbeats(capture: Capture) -> None:

@@ -52,15 +52,22 @@ VALUES: list[tuple[str, str, str, Any, str | None]] = [
     ("d", "date", "'2024-02-29'", 19782, f"{_TIME}.Date"),
     ("d_bc", "date", "'0044-03-15 BC'", -735160, f"{_TIME}.Date"),
     ("d_inf", "date", "'infinity'", 2147483647, f"{_TIME}.Date"),
+    ("d_ninf", "date", "'-infinity'", -2147483648, f"{_TIME}.Date"),
     ("t3", "time(3)", "'12:34:56.789'", 45296789, f"{_TIME}.Time"),
     ("t6", "time", "'23:59:59.999999'", 86_399_999_999, f"{_TIME}.MicroTime"),
+    ("t24", "time", "'24:00:00'", 86_400_000_000, f"{_TIME}.MicroTime"),
+    ("t24_3", "time(3)", "'24:00:00'", 86_400_000, f"{_TIME}.Time"),
     ("ttz", "timetz", "'13:51:30.5+02'", "11:51:30.5Z", f"{_TIME}.ZonedTime"),
     ("ts3", "timestamp(3)", "'2024-01-01 00:00:00.5'", 1704067200500, f"{_TIME}.Timestamp"),
     ("ts6", "timestamp", "'1969-12-31 23:59:59.999999'", -1, f"{_TIME}.MicroTimestamp"),
     ("ts_inf", "timestamp", "'-infinity'", -9223372036832400000, f"{_TIME}.MicroTimestamp"),
+    ("ts_pinf", "timestamp", "'infinity'", 9223372036825200000, f"{_TIME}.MicroTimestamp"),
+    ("ts3_inf", "timestamp(3)", "'infinity'", 9223372036825200, f"{_TIME}.Timestamp"),
+    ("ts3_ninf", "timestamp(3)", "'-infinity'", -9223372036832400, f"{_TIME}.Timestamp"),
     ("tstz", "timestamptz", "'2024-01-01 02:00:00.5+02'", "2024-01-01T00:00:00.500000Z", f"{_TIME}.ZonedTimestamp"),
     ("tstz0", "timestamptz(0)", "'2024-01-01 00:00:00Z'", "2024-01-01T00:00:00Z", f"{_TIME}.ZonedTimestamp"),
     ("tstz_inf", "timestamptz", "'infinity'", "infinity", f"{_TIME}.ZonedTimestamp"),
+    ("tstz_ninf", "timestamptz", "'-infinity'", "-infinity", f"{_TIME}.ZonedTimestamp"),
     ("iv", "interval", "'1 year 2 mons 3 days 04:05:06.789'", 37091106789000, f"{_TIME}.MicroDuration"),
     ("u", "uuid", "'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11'", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", f"{_DATA}.Uuid"),
     ("j", "json", "'{\"a\": 1}'", '{"a": 1}', f"{_DATA}.Json"),
@@ -68,6 +75,7 @@ VALUES: list[tuple[str, str, str, Any, str | None]] = [
     ("bin", "bytea", "'\\x00ff'", b"\x00\xff", None),
     ("bit1", "bit", "B'1'", True, None),
     ("bits", "bit(10)", "B'1100000001'", b"\x01\x03", f"{_DATA}.Bits"),
+    ("vbits", "varbit", "B'101'", b"\x05", f"{_DATA}.Bits"),
     ("mood", "mood", "'happy'", "happy", f"{_DATA}.Enum"),
     ("positive", "positive", "7", 7, None),
     ("ints", "int[]", "'{1,NULL,3}'", [1, None, 3], None),
@@ -75,8 +83,26 @@ VALUES: list[tuple[str, str, str, Any, str | None]] = [
     ("none", "int[]", "'{}'", [], None),
     ("days", "date[]", "'{2024-02-29}'", [19782], None),
     ("inet", "inet", "'10.0.0.1/8'", "10.0.0.1/8", None),
+    ("cidr", "cidr", "'10.0.0.0/8'", "10.0.0.0/8", None),
+    ("mac", "macaddr", "'08:00:2b:01:02:03'", "08:00:2b:01:02:03", None),
+    ("mac8", "macaddr8", "'08:00:2b:01:02:03:04:05'", "08:00:2b:01:02:03:04:05", None),
+    ("hs", "hstore", "'a=>1, b=>NULL'", '{"a":"1","b":null}', f"{_DATA}.Json"),
+    ("lt", "ltree", "'Top.Science'", "Top.Science", f"{_DATA}.Ltree"),
+    ("ci", "citext", "'MiXed'", "MiXed", None),
+    ("tsv", "tsvector", "'fat:2 cat:1'", "'cat':1 'fat':2", f"{_DATA}.Tsvector"),
+    ("lts", "ltree[]", "'{a.b,c}'", ["a.b", "c"], None),
     ("point", "point", "'(1,2.5)'", "(1,2.5)", None),
     ("range", "int4range", "'[1,5)'", "[1,5)", None),
+    ("nrange", "numrange", "'(1.5,]'", "(1.5,)", None),
+    ("drange", "daterange", "'[2024-01-01,2024-01-03)'", "[2024-01-01,2024-01-03)", None),
+    (
+        "tsrange",
+        "tsrange",
+        "'[2024-01-01 00:00,2024-01-02 00:00)'",
+        '["2024-01-01 00:00:00","2024-01-02 00:00:00")',
+        None,
+    ),
+    ("mrange", "int4multirange", "'{[1,3),[5,7)}'", "{[1,3),[5,7)}", None),
     ("pair", "pair", "ROW(1, 'x y')", '(1,"x y")', None),
     ("oid", "oid", "4294967295", 4294967295, None),
 ]
@@ -89,8 +115,7 @@ def batches(postgres: Postgres) -> Iterator[tuple[Batch, Batch]]:
     postgres.create_database(name)
     harness = _harness(postgres, name)
     with psycopg.connect(postgres.url(name), autocommit=True) as connection:
-        connection.execute("CREATE TYPE mood AS ENUM ('sad', 'happy'); CREATE TYPE pair AS (a int, b text)")
-        connection.execute("CREATE DOMAIN positive AS int CHECK (VALUE > 0)")
+        make_types(connection)
         columns = ", ".join(f"{column} {kind}" for column, kind, *_ in VALUES)
         connection.execute(f"CREATE TABLE v (id int PRIMARY KEY, {columns})")
         row = ", ".join(value for _, _, value, *_ in VALUES)
@@ -105,6 +130,13 @@ def batches(postgres: Postgres) -> Iterator[tuple[Batch, Batch]]:
         yield events[0], events[-1]
         harness.crash()
         eventually(lambda: _dropped(connection, name), timeout=60)
+
+
+def make_types(connection: psycopg.Connection[Any]) -> None:
+    """Makes the types that the values are of."""
+    connection.execute("CREATE TYPE mood AS ENUM ('sad', 'happy'); CREATE TYPE pair AS (a int, b text)")
+    connection.execute("CREATE DOMAIN positive AS int CHECK (VALUE > 0)")
+    connection.execute("CREATE EXTENSION hstore; CREATE EXTENSION ltree; CREATE EXTENSION citext")
 
 
 def _harness(postgres: Postgres, name: str) -> SourceHarness:
@@ -175,7 +207,7 @@ def test_events_go_through_avro(batches: tuple[Batch, Batch], codec: AvroCodec |
         assert not encoded.faults
         (run,) = converter.decode(batch.topic, encoded.data).runs
         after = run.values.field(run.values.type.get_field_index("after"))
-        for name in ("i8", "dec", "free", "ts6", "tstz", "ints", "bits"):
+        for name in ("i8", "dec", "free", "ts6", "ts_inf", "tstz", "t24", "t24_3", "d_inf", "ints", "bits", "hs"):
             column = after.field(after.type.get_field_index(name))
             assert _plain(column) == _plain(_after(batch, name))
         assert after.type.field("j").metadata[SEMANTIC_TYPE] == b"io.debezium.data.Json"

@@ -9,18 +9,36 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import orjson
 import psycopg
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.integration.connectors.change_ledger import ChangeLedger
 from tests.integration.worker.lab import DEADLINE, Lab, task_processes
 from tests.support.eventually import aeventually, eventually
 from tidegate.devstack import Postgres
+from tidegate.devstack.service_process import ServiceProcess
 
 _TABLES = ("a", "b")
 _MORE_STEPS = 60
+_REMEMBER = """
+CREATE FUNCTION remember() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        INSERT INTO history (source, id, op) VALUES (TG_TABLE_NAME, OLD.id, 'd');
+    ELSE
+        INSERT INTO history (source, id, op, v, step)
+        VALUES (TG_TABLE_NAME, NEW.id, CASE TG_OP WHEN 'INSERT' THEN 'c' ELSE 'u' END, NEW.v, NEW.step);
+    END IF;
+    RETURN NULL;
+END $$
+"""
+
+Change = tuple[str, object, object]
+"""Operation, text and step of a row after it."""
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +63,15 @@ class Load:
                 connection.execute(f"CREATE TABLE {table} (id int PRIMARY KEY, v text, step int NOT NULL)")
                 connection.execute(f"INSERT INTO {table} SELECT i, 'first', 0 FROM generate_series(1, 3000) i")
             connection.execute("CREATE TABLE steps (step int PRIMARY KEY)")
+            connection.execute(
+                "CREATE TABLE history (n bigserial PRIMARY KEY, source text, id int, op text, v text, step int)"
+            )
+            connection.execute(_REMEMBER)
+            for table in _TABLES:
+                connection.execute(
+                    f"CREATE TRIGGER remember AFTER INSERT OR UPDATE OR DELETE ON {table} "
+                    "FOR EACH ROW EXECUTE FUNCTION remember()"
+                )
 
     def __enter__(self) -> Load:
         self._thread.start()
@@ -69,6 +96,15 @@ class Load:
             cursor = connection.execute(f"SELECT * FROM {table}")
             names = [column.name for column in cursor.description or ()]
             return {(row[0],): dict(zip(names, row, strict=True)) for row in cursor.fetchall()}
+
+    def history(self, table: str) -> dict[int, list[Change]]:
+        """What has happened to each row, in order, as a trigger wrote it down."""
+        found: dict[int, list[Change]] = {}
+        with psycopg.connect(self.server.url(self.database), autocommit=True) as connection:
+            query = "SELECT id, op, v, step FROM history WHERE source = %s ORDER BY n"
+            for key, *change in connection.execute(query, [table]):
+                found.setdefault(key, []).append((change[0], change[1], change[2]))
+        return found
 
     def _run(self) -> None:
         step = 0
@@ -124,6 +160,7 @@ def _config(server: Postgres, database: str) -> dict[str, str]:
         "snapshot.fetch.size": "500",
         "topic.creation.default.partitions": "1",
         "max.batch.size": "500",
+        "table.exclude.list": "public.history",
     }
 
 
@@ -132,6 +169,7 @@ class Topics:
 
     def __init__(self, lab: Lab, database: str) -> None:
         self.ledger = ChangeLedger()
+        self.told: dict[str, dict[int, list[Change]]] = {table: {} for table in _TABLES}
         self._database = database
         self._consumer = Consumer(
             {
@@ -150,10 +188,12 @@ class Topics:
         messages = self._consumer.consume(5000, 1.0)
         for message in messages:
             if message.error() is None:
-                value = message.value()
-                self.ledger.record(
-                    str(message.topic()), orjson.loads(message.key() or b"null"), orjson.loads(value) if value else None
-                )
+                key, value = orjson.loads(message.key() or b"null"), orjson.loads(message.value() or b"null")
+                self.ledger.record(str(message.topic()), key, value)
+                table = str(message.topic()).rpartition(".")[2]
+                if value is not None and table in self.told:
+                    after = value["after"] or {"v": None, "step": None}
+                    self.told[table].setdefault(key["id"], []).append((value["op"], after["v"], after["step"]))
         return len(messages)
 
     def rows(self, table: str) -> dict[tuple[object, ...], object]:
@@ -174,6 +214,21 @@ def load(server: Postgres) -> Iterator[Load]:
         yield running
 
 
+def _same_history(happened: dict[int, list[Change]], told: dict[int, list[Change]]) -> None:
+    """Each row's events are what has happened to it, in order; the first may be the snapshot's, and stand for some."""
+    for key in happened.keys() | told.keys():
+        changes, events = happened.get(key, []), told.get(key, [])
+        if events and events[0][0] == "r":
+            since = len(changes) - len(events) + 1
+            assert since >= 0 and events[1:] == changes[since:], f"{key}: {events} for {changes}"
+            shown = changes[since - 1] if since else ("", "first", 0)
+            assert shown[0] != "d" and events[0][1:] == shown[1:], f"{key}: {events} for {changes}"
+        elif events:
+            assert events == changes, f"{key}: {events} for {changes}"
+        else:
+            assert changes[-1][0] == "d", f"{key}: nothing was told of {changes}"
+
+
 def _equal(lab: Lab, load: Load) -> None:
     """Waits until the last step has come, and compares."""
     load.stop()
@@ -188,8 +243,21 @@ def _equal(lab: Lab, load: Load) -> None:
         assert topics.rows("steps") == steps
         for table in _TABLES:
             assert topics.rows(table) == load.rows(table)
+            _same_history(load.history(table), topics.told[table])
     finally:
         topics.close()
+
+
+def _caught_up(worker: ServiceProcess) -> bool:
+    """Whether the worker's metrics say that the task is not behind."""
+    text = httpx.get(f"http://{worker.addresses['metrics']}/metrics", timeout=10).text
+    lags = {
+        sample.name: sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name.startswith("tidegate_task_lag_")
+    }
+    return lags.get("tidegate_task_lag_seconds") == 0 and 0 <= lags.get("tidegate_task_lag_bytes", -1) < 100_000
 
 
 async def test_killed_tasks_lose_and_double_nothing(broker_lab: Lab, load: Load) -> None:
@@ -205,6 +273,17 @@ async def test_killed_tasks_lose_and_double_nothing(broker_lab: Lab, load: Load)
         _equal(broker_lab, load)
 
 
+async def test_a_killed_worker_loses_and_doubles_nothing(lab: Lab, load: Load) -> None:
+    with lab.worker("w1") as first, lab.worker("w2"):
+        await lab.deploy("cdc", _config(load.server, load.database))
+        await lab.reaches("cdc", "RUNNING")
+        load.goes_on()
+        first.kill9()
+        await lab.assign("cdc", "w2")
+        load.goes_on()
+        _equal(lab, load)
+
+
 async def test_a_killed_server_loses_and_doubles_nothing(lab: Lab, load: Load) -> None:
     with lab.worker() as worker:
         await lab.deploy("cdc", _config(load.server, load.database))
@@ -215,6 +294,7 @@ async def test_a_killed_server_loses_and_doubles_nothing(lab: Lab, load: Load) -
             load.server.kill9()
             load.server.start()
         _equal(lab, load)
+        eventually(lambda: _caught_up(worker), timeout=DEADLINE, message="the lag is told, and gone")
 
 
 async def test_a_task_that_wakes_after_its_successor_adds_nothing(lab: Lab, load: Load) -> None:

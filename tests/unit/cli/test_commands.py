@@ -110,3 +110,14 @@ def test_an_unusable_command_line_or_file_exits_2(tmp_path: Path) -> None:
     assert wrong.returncode == 2
     assert wrong.stderr.startswith("error: slots: ")
     assert "Traceback" not in wrong.stderr
+
+
+@pytest.mark.parametrize("service", ["coordinator", "registry"])
+def test_a_service_imports_nothing_that_only_clients_and_tasks_need(service: str) -> None:
+    program = (
+        "import sys; from tidegate.cli.main import make_app; from tidegate.cli.service import _find\n"
+        f"make_app([{service!r}]); _find({service!r})\n"
+        "print([name for name in ('pyarrow', 'numpy', 'confluent_kafka', 'httpx') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "[]\n", done.stderr

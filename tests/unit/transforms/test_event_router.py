@@ -118,3 +118,43 @@ def test_an_event_without_a_topic_is_halted_alone() -> None:
     parts, faults = outcome(consumed(events(("c", row(1, aggregatetype=None)), ("c", row(2)))), one("outbox"))
     assert [rows for _, rows, _ in parts] == [[1]]
     assert "aggregatetype" in faults[0]
+
+
+def test_json_payloads_become_records_each_with_its_own_schema() -> None:
+    router = one("outbox", table_expand_json_payload="true", table_fields_additional_placement="type:header:kind")
+    payloads = [
+        '{"n": 1, "who": {"name": "a", "gone": null}}',
+        '{"n": 2, "who": {"name": null}}',
+        '{"n": 9000000000, "list": [{"a": 1}, {"b": true}, null], "none": []}',
+        "[1, 5000000000]",
+        "plain",
+        '{"broken": ',
+        '{"mixed": [1, "a"]}',
+    ]
+    parts, faults = outcome(
+        consumed(events(*(("c", row(number, payload=text)) for number, text in enumerate(payloads)))), router
+    )
+    assert not faults
+    assert [(rows, values) for _, rows, values in parts] == [
+        ([0], [{"n": 1, "who": {"name": "a"}}]),
+        ([1], [{"n": 2, "who": {}}]),
+        ([2], [{"n": 9000000000, "list": [{"a": 1, "b": None}, {"a": None, "b": True}, None]}]),
+        ([3], [[1, 5000000000]]),
+        ([4, 5, 6], payloads[4:]),
+    ]
+
+
+def test_json_payloads_of_one_shape_are_one_batch_with_their_keys() -> None:
+    values = events(*(("c", row(number, aggregatetype=kind)) for number, kind in enumerate("abab")))
+    parts = one("outbox", table_expand_json_payload="true").apply(consumed(values)).parts
+    assert [(part.batch.topic[-1], part.batch.key.to_pylist(), part.batch.value.to_pylist()) for part in parts] == [
+        ("a", ["o0", "o2"], [{"n": 0}, {"n": 2}]),
+        ("b", ["o1", "o3"], [{"n": 1}, {"n": 3}]),
+    ]
+
+
+def test_a_null_in_a_json_payload_is_bytes_where_that_is_wanted() -> None:
+    router = one("outbox", table_expand_json_payload="true", table_json_payload_null_behavior="optional_bytes")
+    (part,) = router.apply(consumed(events(("c", row(1, payload='{"n": null, "l": []}'))))).parts
+    assert part.batch.value.type == pa.struct([("n", pa.binary()), ("l", pa.list_(pa.binary()))])
+    assert part.batch.value.to_pylist() == [{"n": None, "l": []}]

@@ -9,6 +9,8 @@ from typing import Any, Self
 
 KeyText = tuple[str, ...]
 """A key as the database's text, one value a column."""
+UNREAD = 0
+"""The boundary of a range of keys that has not been read yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +19,7 @@ class ReadUpTo:
 
     Args:
         key: its last key; None for the end of the table.
-        boundary: the snapshot shows what was committed before this place in the log.
+        boundary: the snapshot shows what was committed before this place in the log; :data:`UNREAD` for none yet.
     """
 
     key: KeyText | None
@@ -121,6 +123,57 @@ class SnapshotPosition(ABC):
             ranges[table] = [*earlier, ReadUpTo(key, self.boundary)]
         finished = progress.done | {table} if done else progress.done
         return replace(self, ranges=ranges, snapshot=SnapshotProgress(finished, progress.rows + rows))
+
+    def unread(self, table: str) -> list[tuple[KeyText | None, KeyText | None]]:
+        """The ranges of a table's keys that are left: after which key, None for the beginning, and up to which."""
+        parts = self._parts(table)
+        starts = [None, *(one.key for one in parts)]
+        return [(start, one.key) for start, one in zip(starts, parts, strict=False) if one.boundary == UNREAD]
+
+    def divided(self, table: str, keys: Sequence[KeyText]) -> Self:
+        """With the ranges of a table of which nothing has been read, that are read side by side.
+
+        Args:
+            table: it.
+            keys: ascending, where one range ends and the next begins.
+        """
+        ranges = [*(ReadUpTo(key, UNREAD) for key in keys), ReadUpTo(None, UNREAD)]
+        return replace(self, ranges={**self.ranges, table: ranges})
+
+    def advanced_within(self, table: str, rows: int, end: KeyText | None, key: KeyText | None, *, done: bool) -> Self:
+        """After some more rows of one of several ranges of a table that are read side by side.
+
+        Args:
+            table: whose rows.
+            rows: how many.
+            end: where the range ends, as :meth:`unread` told.
+            key: the last row's.
+            done: whether they are the range's last.
+        """
+        progress, ranges = self.snapshot, dict(self.ranges)
+        assert progress is not None
+        parts = self._parts(table)
+        place = next(index for index, one in enumerate(parts) if one.boundary == UNREAD and one.key == end)
+        if done:
+            parts[place] = ReadUpTo(end, self.boundary)
+        else:
+            parts.insert(place, ReadUpTo(key, self.boundary))
+        followers = [*parts[1:], ReadUpTo(None, UNREAD)]
+        ranges[table] = parts = [
+            one
+            for one, follower in zip(parts, followers, strict=True)
+            if one.boundary == UNREAD or one.boundary != follower.boundary
+        ]
+        finished = progress.done
+        if all(one.boundary != UNREAD for one in parts):
+            finished |= {table}
+            if len(parts) == 1:
+                del ranges[table]
+        return replace(self, ranges=ranges, snapshot=SnapshotProgress(finished, progress.rows + rows))
+
+    def _parts(self, table: str) -> list[ReadUpTo]:
+        parts = list(self.ranges.get(table, ()))
+        return parts if parts and parts[-1].key is None else [*parts, ReadUpTo(None, UNREAD)]
 
     def finished(self) -> Self:
         """After the last row of a snapshot."""

@@ -49,6 +49,11 @@ SELECT n.nspname, c.relname, c.oid, c.relreplident::text
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND NOT c.relispartition ORDER BY 1, 2
 """
+_SIZES = """
+SELECT t.oid, coalesce(sum(pg_relation_size(p.relid)), pg_relation_size(t.oid))::bigint,
+    coalesce(max(pg_relation_size(p.relid)), pg_relation_size(t.oid)) / current_setting('block_size')::bigint
+FROM unnest(%s::oid[]) AS t (oid) LEFT JOIN LATERAL pg_partition_tree(t.oid) AS p ON true GROUP BY t.oid
+"""
 _COLUMN_LISTS_SINCE = 150000
 
 
@@ -63,6 +68,19 @@ class TableFacts:
 
     required: frozenset[str]
     primary_key: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TableSize:
+    """How large a table is.
+
+    Args:
+        nbytes: of its rows, those of its partitions included.
+        blocks: of its file, or of the largest of its partitions'.
+    """
+
+    nbytes: int
+    blocks: int
 
 
 class Catalogue:
@@ -137,6 +155,14 @@ class Catalogue:
             (oid, TableId(schema, table), identity)
             for oid, schema, table, identity in self.ask(_PUBLISHED, [publication])
         ]
+
+    def sizes(self, oids: Sequence[int]) -> dict[int, TableSize]:
+        """How large some tables are; those that are gone are left out."""
+        return {
+            oid: TableSize(nbytes, blocks)
+            for oid, nbytes, blocks in self.ask(_SIZES, [list(oids)])
+            if nbytes is not None
+        }
 
     def permanent(self) -> list[tuple[int, TableId, str]]:
         """All permanent tables without partitions: number, name, replica identity."""

@@ -208,9 +208,10 @@ def _time(modifier: int, modes: Modes) -> ColumnType:
         return _named(pa.string(), read.suffixed("Z"), f"{_TIME}.IsoTime")
     if modes.times == "connect":
         return _named(pa.time32("ms"), read.time(pa.time32("ms")), None)
+    # Numbers, for 24:00:00 is no time of day of Arrow's or of Avro's.
     if modes.times == "adaptive" and _digits(modifier) <= 3:
-        return _named(pa.time32("ms"), read.time(pa.time32("ms")), f"{_TIME}.Time")
-    return _named(pa.time64("us"), read.time(pa.time64("us")), f"{_TIME}.MicroTime")
+        return _named(pa.int32(), read.time(pa.int32()), f"{_TIME}.Time")
+    return _named(pa.int64(), read.time(pa.int64()), f"{_TIME}.MicroTime")
 
 
 def _timestamp(modifier: int, modes: Modes) -> ColumnType:

@@ -6,7 +6,9 @@ GUARANTEES = """\
 Each committed change of a captured table is in Kafka exactly once, in the order in which transactions were committed,
 through kill -9 of the worker, of the task or of the server. Events and the position after them are one Kafka
 transaction. The server is told that it may forget a part of its log only after the Kafka transaction that holds the
-position behind it has committed.
+position behind it has committed; while nothing is captured, such a transaction keeps every `status.update.interval.ms`
+how far the log has moved on. So a slot that is beyond the kept position is never the one that was read: a slot that was
+dropped and made anew, or moved on by somebody else, is an error at the start, not a gap nobody notices.
 
 A large transaction is never held in memory: the server sends it once it is committed, spilling it to its own disk
 before, and the connector goes on within it, by the number of the event, after a restart. So one PostgreSQL transaction
@@ -15,7 +17,14 @@ may be several in Kafka. `provide.transaction.metadata` tells where each begins 
 The snapshot and the stream meet without a gap and without an overlap: the snapshot is the one that the slot exports.
 A snapshot that is broken off goes on where it was, table by table and, in tables with a primary key, by ranges of the
 key: what is left is read in a new snapshot, and the stream leaves out what each row's snapshot has shown. A table
-without a primary key that was being read is read again from its beginning; its rows are told twice.
+without a primary key of up to 8 MiB of text is one Kafka transaction; a larger one that was being read is read again
+from its beginning, and its rows are told twice.
+
+With `snapshot.max.threads` several tables are read at once, and tables of some megabytes in several parts: by ranges of
+the primary key, which a sample of the table's blocks cuts about evenly, or by blocks of the file where there is no
+primary key. All connections see the same exported snapshot, and each range goes on by itself after a crash. Rows of
+different ranges are told in any order. While parts of a table are read at once, a statement that waits to alter it
+breaks the snapshot off; the snapshot goes on after it.
 
 An incremental snapshot (`signal.data.collection`) reads tables while the stream goes on, in chunks by key, and goes on
 after a restart. A row is told at a place in the stream where it is what the changes before it have made of it.
@@ -23,18 +32,22 @@ after a restart. A row is told at a place in the stream where it is what the cha
 - Rows of a table without a key have no key in Kafka either, and no tombstones.
 - Without `REPLICA IDENTITY FULL`, `before` of a delete has the key alone; required columns have their type's zero in
   it, as with Debezium. `before` of an update is null then.
+- A `time` of 24:00:00 is 86,400,000,000 microseconds, and infinite dates and timestamps are the numbers that Debezium
+  gives: readers that make times of day or dates of them have to know these. With `time.precision.mode=connect` an event
+  with 24:00:00 is halted, for Connect's type has no room for it.
 - What a table is like (NOT NULL, primary key) is asked of the catalogue when the server describes the table in the
   stream, so it may be newer than the change. A column that turns out to hold nulls is made nullable.
 - A value that its type can not hold here (NaN in a decimal) halts that event alone, as `errors.tolerance` says.
 
 ### What differs from Debezium
 
-- `date`, `time`, `timestamp` are Avro's own logical types as well; the numbers on the wire are the same. `connect.name`
+- `date` and `timestamp` are Avro's own logical types as well; the numbers on the wire are the same. `connect.name`
   tells Debezium's semantic type, as Confluent's converter does.
 - Types that Debezium leaves out unless `include.unknown.datatypes=true`, and geometric ones, are PostgreSQL's text.
 - `source.version` is this connector's. `source.xmin` is null.
 - The slot moves on an idle or filtered database without heartbeats.
-- A broken off snapshot goes on instead of beginning anew. Incremental snapshots write nothing into the database.
+- A broken off snapshot goes on instead of beginning anew, and large tables are read in parts at once.
+- Incremental snapshots write nothing into the database.
 - Only `pgoutput` is a plugin; signals come through the table only.
 - `transaction.id` is the same for all events of a transaction; Debezium puts each event's own place in the log into it.
 - Schemas carry no default values of columns.
@@ -58,6 +71,14 @@ A publication that the connector makes (`publication.autocreate.mode`) needs CRE
 tables; one FOR ALL TABLES needs a superuser. A publication made beforehand, with `disabled`, needs neither. To end a
 session of a predecessor that still holds the slot, the user has to be the same one.
 
+### Standbys that take over
+
+On PostgreSQL 17 or newer `slot.failover=true` makes the slot one that standbys keep in step. A standby needs
+`sync_replication_slots=on`, `hot_standby_feedback=on`, `primary_slot_name`, and a `dbname` in `primary_conninfo`; the
+server needs `synchronized_standby_slots` with the standby's slot, so that it sends no change which the standby does not
+have. Point `database.hostname` at a name that follows the server, or change it after the promotion: the connector goes
+on from the promoted standby with nothing lost and nothing told twice. A slot that exists already is altered.
+
 For incremental snapshots, a table for signals, published and with INSERT for whoever sends them:
 
 ```sql
@@ -76,7 +97,9 @@ Other signals: `stop-snapshot`, `pause-snapshot`, `resume-snapshot`; `additional
 | `tidegate_task_lag_seconds` | age of the last change read; 0 when there are no others | above what you promise |
 | `tidegate_task_state` | RUNNING, FAILED | FAILED |
 
-A warning `postgres_cdc.lag` is logged when the slot holds back more than `lag.warning.bytes`. On the server:
+A warning `postgres_cdc.lag` is logged when the slot holds back more than `lag.warning.bytes`, and
+`postgres_cdc.slot_in_danger` when the server is about to remove what the slot needs (`wal_status=unreserved`). On the
+server:
 `SELECT slot_name, active, wal_status, pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn) FROM pg_replication_slots`.
 
 ## When something fails
@@ -84,6 +107,13 @@ A warning `postgres_cdc.lag` is logged when the slot holds back more than `lag.w
 - *Replication slot ... is lost: it was invalidated.* The server removed the log that the slot needs
   (`max_slot_wal_keep_size`, or `idle_replication_slot_timeout`). As the error says: drop the slot, reset the
   connector's offsets and take a snapshot, or set `snapshot.mode=when_needed`, which does that by itself.
+- *... is lost: it begins at ..., and the connector has come to ...* While the connector was stopped the slot was
+  dropped and made anew, or another consumer read it, or `pg_replication_slot_advance` moved it: what lies between is
+  not in Kafka. The same.
+- *... is lost: the server's log ends at ..., before ...* It is another server, or one restored from a backup, or a
+  standby that was promoted before it had everything (`synchronized_standby_slots`). The same.
+- *A statement waits to alter table ..., of which the snapshot reads several ranges at once.* The task starts again by
+  itself, after that statement.
 - *... is lost: it does not exist any more.* Somebody dropped it, or a standby without it was promoted. The same;
   `slot.failover=true` (PostgreSQL 17) has standbys keep it.
 - *... did not answer a replication command in time.* A new slot waits for the transactions that are open: look for old

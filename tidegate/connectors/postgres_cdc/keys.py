@@ -119,7 +119,8 @@ _OWN = (
         Type.BOOLEAN,
         False,
         Importance.LOW,
-        "Whether a slot that is made is one that standbys keep in step (PostgreSQL 17 or newer).",
+        "Whether the slot is one that standbys keep in step, so that the connector goes on from a standby that was "
+        "promoted (PostgreSQL 17 or newer).",
         group=_SLOT,
     )
     .define(
@@ -184,7 +185,7 @@ _OWN = (
         Type.INT,
         1,
         Importance.MEDIUM,
-        "How many tables of the snapshot are read at once, each over a connection of its own.",
+        "How many tables, or parts of large tables, the snapshot reads at once, each over a connection of its own.",
         validator=between(1, 64),
         group=_SNAPSHOT,
     )
@@ -230,7 +231,8 @@ _OWN = (
         Type.INT,
         10_000,
         Importance.LOW,
-        "How often the server is told what it may forget, in milliseconds; below its wal_sender_timeout.",
+        "How often the server is told what it may forget, and how often is kept that an idle log has moved on, in "
+        "milliseconds; below the server's wal_sender_timeout.",
         validator=between(100, 60_000),
         group=_STREAM,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tidegate.connectors.cdc.snapshot_position import SnapshotPosition
@@ -22,6 +22,7 @@ class Position(SnapshotPosition):
         tx_id: the last event's transaction.
         ts_usec: when it was committed, in microseconds since 1970.
         incremental: how far incremental snapshots have come.
+        idle: from ``lsn_commit`` to this place in the log nothing is captured; 0 for not known.
     """
 
     lsn_commit: int
@@ -31,6 +32,16 @@ class Position(SnapshotPosition):
     tx_id: int = 0
     ts_usec: int = 0
     incremental: Incremental = field(default_factory=Incremental)
+    idle: int = 0
+
+    @property
+    def done(self) -> int:
+        """Before this place in the log nothing is needed any more."""
+        return max(self.lsn_commit, self.idle)
+
+    def idled(self, end: int) -> Position:
+        """The position where the log has nothing else before a place."""
+        return replace(self, idle=end) if end > self.done else self
 
     @property
     def place(self) -> int:
@@ -48,6 +59,8 @@ class Position(SnapshotPosition):
         }
         if self.open_commit:
             found |= {"open_commit": self.open_commit, "event": self.events}
+        if self.idle > self.lsn_commit:
+            found["lsn_idle"] = self.idle
         found |= self.snapshot_offset()
         if self.incremental != Incremental():
             found["incremental"] = self.incremental.offset()
@@ -64,5 +77,6 @@ class Position(SnapshotPosition):
             int(offset.get("txId") or 0),
             int(offset.get("ts_usec") or 0),
             Incremental.of(offset.get("incremental", {})),
+            int(offset.get("lsn_idle", 0)),
         )
         return place.with_snapshots_of(offset)

@@ -20,6 +20,8 @@ _CLOSE_SECONDS = 10.0
 _LOOK_SECONDS = 0.1
 _STATUS_AT_LEAST_SECONDS = 1.0
 _HAND_OVER = 512
+# A piece costs a millisecond whatever its size: a steady trickle is not to be taken row by row.
+_GATHER_SECONDS = 0.005
 
 
 class Receiver:
@@ -49,7 +51,7 @@ class Receiver:
         self._changed = threading.Condition()
         self._failure: TidegateError | None = None
         self._stopping = False
-        self._told_at = 0.0
+        self._told_at = self._taken_at = 0.0
         self._told = 0
         self._thread = threading.Thread(target=self._run, name="postgres-cdc-receiver", daemon=True)
         self.server_end = start
@@ -62,13 +64,18 @@ class Receiver:
     def take(self, seconds: float) -> Frames | None:
         """What has been received, waiting for so long at most; None for nothing.
 
+        What comes shortly after something was taken is gathered for a moment.
+
         Raises:
             TidegateError: the stream has ended; what came before has been taken.
         """
         with self._changed:
             if not self._chunks and self._failure is None:
                 self._changed.wait(seconds)
+            if len(self._chunks) == 1 and len(self._chunks[0][1]) < _HAND_OVER:
+                self._changed.wait_for(lambda: self._stopping, self._taken_at + _GATHER_SECONDS - time.monotonic())
             if self._chunks:
+                self._taken_at = time.monotonic()
                 data, sizes = self._chunks.popleft()
                 self._held -= len(data)
                 self._changed.notify_all()

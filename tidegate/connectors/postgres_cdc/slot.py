@@ -11,7 +11,8 @@ from psycopg import sql
 from tidegate.connectors.cdc.table_id import TableId
 from tidegate.connectors.postgres_cdc.catalogue import Catalogue
 from tidegate.connectors.postgres_cdc.connection import Replication
-from tidegate.connectors.postgres_cdc.lsn import parse_lsn
+from tidegate.connectors.postgres_cdc.lsn import lsn_text, parse_lsn
+from tidegate.connectors.postgres_cdc.position import Position
 from tidegate.errors import FatalError, RetriableError
 from tidegate.sdk.config_def import Config
 from tidegate.telemetry.logging import get_logger
@@ -19,17 +20,19 @@ from tidegate.telemetry.logging import get_logger
 log = get_logger(__name__)
 
 _SLOT = """
-SELECT plugin, slot_type, database, active_pid, confirmed_flush_lsn::text, wal_status, {conflict}
+SELECT plugin, slot_type, database, active_pid, confirmed_flush_lsn::text, wal_status, {reason}, {failover}
 FROM pg_replication_slots WHERE slot_name = %s
 """
-_INVALIDATED_SINCE, _FAILOVER_SINCE = 170000, 170000
+_LOG_END = "SELECT CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_insert_lsn()::text END"
+_FAILOVER_SINCE = 170000
 _CREATE_SECONDS = 600.0
+_ALTER_SECONDS = 60.0
 _STANDS_SECONDS = 3.0
 _POLL_SECONDS = 0.2
 _LOST_REMEDY = (
     "What changed since is gone from the server. Drop the slot (SELECT pg_drop_replication_slot('{name}')), reset the "
     "connector's offsets and start it again with snapshot.mode=initial, or set snapshot.mode=when_needed. To keep it "
-    "from happening, raise max_slot_wal_keep_size, or watch the lag."
+    "from happening, raise max_slot_wal_keep_size and watch the lag; where standbys take over, set slot.failover=true."
 )
 
 
@@ -41,11 +44,13 @@ class SlotState:
         active_pid: the session that uses it; None for none.
         confirmed: the place in the log before which nothing is kept for it.
         lost: why nothing can be read from it any more; empty where it can.
+        failover: whether standbys keep it in step.
     """
 
     active_pid: int | None
     confirmed: int
     lost: str
+    failover: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +90,14 @@ class Slot:
         Raises:
             FatalError: it is of another kind or another database.
         """
-        conflict = "invalidation_reason" if self._catalogue.version() >= _INVALIDATED_SINCE else "NULL"
-        rows = self._catalogue.ask(_SLOT.format(conflict=conflict), [self.name])
+        # Older servers have neither.
+        names = (
+            ("invalidation_reason", "failover") if self._catalogue.version() >= _FAILOVER_SINCE else ("NULL", "false")
+        )
+        rows = self._catalogue.ask(_SLOT.format(reason=names[0], failover=names[1]), [self.name])
         if not rows:
             return None
-        plugin, kind, database, pid, confirmed, status, reason = rows[0]
+        plugin, kind, database, pid, confirmed, status, reason, failover = rows[0]
         if kind != "logical" or plugin != "pgoutput" or database != self._database:
             raise FatalError(
                 f"Replication slot {self.name} is a {kind} slot of plugin {plugin} in database {database}.",
@@ -98,7 +106,37 @@ class Slot:
         lost = ""
         if status == "lost" or reason:
             lost = f"it was invalidated ({reason or 'its write-ahead log was removed'})"
-        return SlotState(pid, parse_lsn(confirmed) if confirmed else 0, lost)
+        return SlotState(pid, parse_lsn(confirmed) if confirmed else 0, lost, bool(failover))
+
+    def why_lost(self, state: SlotState | None, position: Position | None) -> str:
+        """Why changes after a position can not be read from the slot any more; empty where they can.
+
+        Nothing is confirmed to the server that is not kept in Kafka, so a slot that begins later is another one.
+
+        Args:
+            state: the slot.
+            position: what is kept; None for nothing.
+
+        Raises:
+            TidegateError: the server can not be asked.
+        """
+        if state is None:
+            return "it does not exist any more"
+        if state.lost or position is None:
+            return state.lost
+        reached = lsn_text(position.done)
+        if state.confirmed > position.done:
+            return (
+                f"it begins at {lsn_text(state.confirmed)}, and the connector has come to {reached}. It was dropped "
+                "and made anew, or somebody else has read it or moved it on"
+            )
+        rows = self._catalogue.ask(_LOG_END)
+        if rows and rows[0][0] is not None and parse_lsn(rows[0][0]) < position.lsn_commit:
+            return (
+                f"the server's log ends at {rows[0][0]}, before {reached}, to which the connector has come. It was "
+                "restored from a backup, or is another server, or a standby that had not received everything"
+            )
+        return ""
 
     def lost_error(self, why: str) -> FatalError:
         """The error of a slot from which nothing can be read any more."""
@@ -110,13 +148,29 @@ class Slot:
         Raises:
             TidegateError: the server refuses, or does not come to it in time.
         """
+        self._check_failover()
+        option = " (SNAPSHOT 'export', FAILOVER true)" if self._failover else " EXPORT_SNAPSHOT"
+        log.info("postgres_cdc.slot_made", slot=self.name)
+        return _made(replication, f'CREATE_REPLICATION_SLOT "{self.name}" LOGICAL pgoutput{option}', stopped)
+
+    def keep_on_standbys(self, replication: Replication) -> None:
+        """Has standbys keep the slot in step, where that is wanted and not so yet.
+
+        Raises:
+            TidegateError: the server refuses.
+        """
+        if not self._failover:
+            return
+        self._check_failover()
+        state = self.state()
+        if state is not None and not state.failover:
+            replication.command(f'ALTER_REPLICATION_SLOT "{self.name}" (FAILOVER true)', deadline=_ALTER_SECONDS)
+
+    def _check_failover(self) -> None:
         if self._failover and self._catalogue.version() < _FAILOVER_SINCE:
             raise FatalError(
                 "slot.failover=true needs PostgreSQL 17 or newer.", remedy="Set slot.failover=false, or upgrade."
             )
-        option = " (SNAPSHOT 'export', FAILOVER true)" if self._failover else " EXPORT_SNAPSHOT"
-        log.info("postgres_cdc.slot_made", slot=self.name)
-        return _made(replication, f'CREATE_REPLICATION_SLOT "{self.name}" LOGICAL pgoutput{option}', stopped)
 
     def passing(self, replication: Replication, *, stopped: Callable[[], bool]) -> MadeSlot:
         """Makes a slot that goes with its connection, for its snapshot alone."""

@@ -7,6 +7,7 @@ import select
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -23,7 +24,27 @@ from tidegate.errors import RetriableError, TidegateError
 
 _SILENT_SECONDS = 300.0
 _BATCH_BYTES = 8 * 1024 * 1024
+_SAMPLE_BYTES = 16 * 1024 * 1024
 _STEP_MS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class RowRange:
+    """Some of a table's rows.
+
+    Args:
+        key: places of the columns that order them; none for any order.
+        after: they begin after this key; None for the first one.
+        end: they end with this key; None for the last one.
+        first_block: of the table's file, for rows in no order.
+        end_block: the block that is not theirs any more; None for all that come.
+    """
+
+    key: Sequence[int] = ()
+    after: KeyText | None = None
+    end: KeyText | None = None
+    first_block: int = 0
+    end_block: int | None = None
 
 
 class _CopyConnection:
@@ -40,20 +61,26 @@ class _CopyConnection:
         """Ends the transaction and the connection."""
         self._connection.close()
 
-    def _query(
-        self, relation: Relation, key: Sequence[int], after: KeyText | None, *, condition: str = "", limit: int = 0
-    ) -> str:
+    def _query(self, relation: Relation, rows: RowRange, *, condition: str = "", limit: int = 0) -> str:
         names = [sql.Identifier(column.name) for column in relation.columns]
+        ordered = sql.SQL(", ").join(names[index] for index in rows.key)
         query = sql.SQL("SELECT {} FROM {}").format(sql.SQL(", ").join(names), sql.Identifier(*relation.table))
-        ordered = [names[index] for index in key]
-        if after is not None:
-            place = key_row([relation.columns[index].type_oid for index in key], after, self._connection)
-            query += sql.SQL(" WHERE ROW({}) > {}").format(sql.SQL(", ").join(ordered), place)
+        conditions: list[sql.Composable] = []
+        for comparison, key in ((">", rows.after), ("<=", rows.end)):
+            if key is not None:
+                place = key_row([relation.columns[index].type_oid for index in rows.key], key, self._connection)
+                conditions.append(sql.SQL("ROW({}) {} {}").format(ordered, sql.SQL(comparison), place))
+        for comparison, block in ((">=", rows.first_block), ("<", rows.end_block)):
+            if block:
+                tid = sql.Literal(f"({block},0)")
+                conditions.append(sql.SQL("ctid {} {}::tid").format(sql.SQL(comparison), tid))
         if condition:
             # As the user wrote it, who may read the table anyway.
-            query += sql.SQL((" AND " if after is not None else " WHERE ") + "(" + condition + ")")
-        if ordered:
-            query += sql.SQL(" ORDER BY {}").format(sql.SQL(", ").join(ordered))
+            conditions.append(sql.SQL("(" + condition + ")"))
+        if conditions:
+            query += sql.SQL(" WHERE {}").format(sql.SQL(" AND ").join(conditions))
+        if rows.key:
+            query += sql.SQL(" ORDER BY {}").format(ordered)
         if limit:
             query += sql.SQL(" LIMIT {}").format(sql.Literal(limit))
         return query.as_string(self._connection)
@@ -127,34 +154,77 @@ class SnapshotConnection(_CopyConnection):
             self._connection.close()
             raise server.translate(error) from error
 
-    def lock(self, table: TableId) -> None:
+    def lock(self, table: TableId, *, wait: bool = True) -> None:
         """Keeps a table from being altered until the end.
 
+        Args:
+            table: it.
+            wait: whether to wait for those who alter it.
+
         Raises:
+            RetriableError: it is to be altered, and that is not waited for.
             TidegateError: the server refuses.
         """
+        statement = "LOCK TABLE ONLY {} IN ACCESS SHARE MODE" + ("" if wait else " NOWAIT")
         try:
-            self._connection.execute(sql.SQL("LOCK TABLE ONLY {} IN ACCESS SHARE MODE").format(sql.Identifier(*table)))
+            self._connection.execute(sql.SQL(statement).format(sql.Identifier(*table)))
+        except psycopg.errors.LockNotAvailable as error:
+            # That statement waits for the snapshot's other connections, so waiting for it would never end.
+            raise RetriableError(
+                f"A statement waits to alter table {table.name}, of which the snapshot reads several ranges at once.",
+                remedy="None is needed: the snapshot goes on after it.",
+            ) from error
         except psycopg.Error as error:
             raise self._server.translate(error) from error
 
-    def tables(
-        self, relation: Relation, key: Sequence[int], after: KeyText | None, condition: str, rows: int
-    ) -> Iterator[pa.Table]:
+    def cuts(self, relation: Relation, key: Sequence[int], condition: str, *, parts: int, nbytes: int) -> list[KeyText]:
+        """Keys that cut a table into about equal parts, as a sample of its blocks tells.
+
+        Args:
+            relation: the table.
+            key: places of the columns of its primary key.
+            condition: SQL that chooses rows; empty for all.
+            parts: how many are wanted; there may be fewer.
+            nbytes: the table's size.
+
+        Raises:
+            TidegateError: the server is away, or refuses.
+        """
+        names = [sql.Identifier(relation.columns[index].name) for index in key]
+        aliases = [sql.Identifier(f"k{place}") for place in range(len(key))]
+        pairs = zip(names, aliases, strict=True)
+        query = sql.SQL(
+            "SELECT DISTINCT ON (part) {texts} FROM (SELECT {keys}, ntile({parts}) OVER (ORDER BY {names}) AS part "
+            "FROM {table} TABLESAMPLE SYSTEM ({percent}) REPEATABLE (0){condition}) AS sample ORDER BY part, {last}"
+        ).format(
+            texts=sql.SQL(", ").join(sql.SQL("{}::text").format(alias) for alias in aliases),
+            keys=sql.SQL(", ").join(sql.SQL("{} AS {}").format(name, alias) for name, alias in pairs),
+            parts=sql.Literal(parts),
+            names=sql.SQL(", ").join(names),
+            table=sql.Identifier(*relation.table),
+            percent=sql.Literal(min(100.0, 100.0 * _SAMPLE_BYTES / max(nbytes, 1))),
+            condition=sql.SQL(f" WHERE ({condition})" if condition else ""),
+            last=sql.SQL(", ").join(sql.SQL("{} DESC").format(alias) for alias in aliases),
+        )
+        try:
+            return self._connection.execute(query).fetchall()[:-1]
+        except psycopg.Error as error:
+            raise self._server.translate(error) from error
+
+    def tables(self, relation: Relation, wanted: RowRange, condition: str, rows: int) -> Iterator[pa.Table]:
         """The rows of a table as tables of text, in batches.
 
         Args:
             relation: the table.
-            key: places of the columns that order it; none for any order.
-            after: begins after this key.
-            condition: SQL that chooses rows; empty for all.
+            wanted: which rows.
+            condition: SQL that chooses rows among them; empty for all.
             rows: most rows of a batch.
 
         Raises:
             TidegateError: the server is away, or refuses.
         """
         try:
-            query = self._query(relation, key, after, condition=condition)
+            query = self._query(relation, wanted, condition=condition)
             yield from self._copied(f"COPY ({query}) TO STDOUT (FORMAT csv)", len(relation.columns), rows, _BATCH_BYTES)
         except psycopg.Error as error:
             raise self._server.translate(error) from error
@@ -191,7 +261,7 @@ class ChunkConnection(_CopyConnection):
         try:
             self._connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             snapshot = self._connection.execute("SELECT pg_current_snapshot()::text").fetchone()
-            query = self._query(relation, key, after, condition=condition, limit=rows)
+            query = self._query(relation, RowRange(key, after), condition=condition, limit=rows)
             statement = f"COPY ({query}) TO STDOUT (FORMAT csv)"
             found = list(self._copied(statement, len(relation.columns), rows, sys.maxsize))
             place = self._connection.execute("SELECT pg_current_wal_insert_lsn()::text").fetchone()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import queue
+import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,16 +15,16 @@ import pyarrow as pa
 
 from tidegate.connectors.cdc.change_batch import READ, Changes, change_batch
 from tidegate.connectors.cdc.filters import Choice
-from tidegate.connectors.cdc.snapshot_position import KeyText, ReadUpTo
+from tidegate.connectors.cdc.snapshot_position import KeyText
 from tidegate.connectors.cdc.snapshot_steps import Halted, Step, each_and_last, snapshot_marks, told_steps
 from tidegate.connectors.cdc.table_id import TableId
-from tidegate.connectors.postgres_cdc.catalogue import Catalogue
+from tidegate.connectors.postgres_cdc.catalogue import Catalogue, TableSize
 from tidegate.connectors.postgres_cdc.connection import Server
 from tidegate.connectors.postgres_cdc.lsn import lsn_text
 from tidegate.connectors.postgres_cdc.position import Position
 from tidegate.connectors.postgres_cdc.row_values import NullInRequiredError, keys_struct, row_values, rows_struct
 from tidegate.connectors.postgres_cdc.slot import MadeSlot
-from tidegate.connectors.postgres_cdc.snapshot import SnapshotConnection
+from tidegate.connectors.postgres_cdc.snapshot import RowRange, SnapshotConnection
 from tidegate.connectors.postgres_cdc.source_block import SourceBlocks
 from tidegate.connectors.postgres_cdc.table_schema import SchemaRules, TableSchema
 from tidegate.errors import TidegateError
@@ -33,6 +35,10 @@ from tidegate.telemetry.logging import get_logger
 log = get_logger(__name__)
 
 _LOOK_SECONDS = 0.2
+_PART_BYTES = 1024 * 1024
+_PARTS_A_THREAD = 4
+# Without a key, a table that may be one piece is not cut: so it is told whole or not at all.
+_WHOLE_BYTES = 16 * 1024 * 1024
 
 PublishedTable = tuple[int, TableId, str]
 """Number, name and replica identity of a table."""
@@ -45,24 +51,44 @@ class _Reading:
     Args:
         schema: its own.
         ordered: places of the columns of its order; none for any order.
-        earlier: ranges that were read in earlier snapshots.
+        cuts: keys that cut a table of which nothing has been read into ranges.
         condition: of the rows that are published.
-        begun: whether rows have been told.
+        begun: whether some of its rows were read earlier, or have been told.
+        parts: how many of its parts have not been told to their end.
     """
 
     schema: TableSchema
     ordered: Sequence[int]
-    earlier: Sequence[ReadUpTo]
+    cuts: Sequence[KeyText]
     condition: str
-    begun: bool = False
+    begun: bool
+    parts: int = 1
 
 
-_Piece = tuple[_Reading, pa.Table | None, bool]
-"""Rows of a table, and whether they are its last."""
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A part of a table that is read by one connection.
+
+    Args:
+        reading: the table.
+        rows: which of its rows.
+        alone: whether it is all that is read of the table.
+    """
+
+    reading: _Reading
+    rows: RowRange
+    alone: bool
+
+
+_Piece = tuple[_Part, pa.Table | None, bool]
+"""Rows of a part of a table, and whether they are its last."""
 
 
 class SnapshotReader:
     """Reads the captured tables, in order of their names where one is read at a time.
+
+    Where there are several connections a large table is read in parts: by ranges of its key, or where it has none by
+    blocks of its file. All connections see the same snapshot.
 
     Tables with a key are read in its order. What an earlier snapshot has read is not read again: the position tells
     which ranges of keys were read at which place in the log, and the stream leaves out the changes each has shown.
@@ -105,7 +131,9 @@ class SnapshotReader:
         self._position = base.resumed(made.start)
         self._version = catalogue.version()
         self._closed = threading.Event()
-        threads = max(1, min(config["snapshot.max.threads"], len(self._tables)))
+        self._most_threads: int = config["snapshot.max.threads"]
+        self._sizes = catalogue.sizes([one[0] for one in self._tables]) if self._most_threads > 1 else {}
+        threads = max(1, min(self._most_threads, sum(self._wanted_parts(one[0]) for one in self._tables)))
         self._queue: queue.Queue[_Piece | Exception | None] = queue.Queue(threads)
         self._connections: list[SnapshotConnection] = []
         try:
@@ -147,29 +175,38 @@ class SnapshotReader:
         wanted = [one for one in self._tables if one[1].name not in progress.done]
         pieces = self._in_turn(wanted) if len(self._connections) == 1 else self._at_once(wanted)
         first, ended = not progress.rows, 0
-        for reading, rows, final in pieces:
-            ended += final
-            step = self._step(reading, rows, final=final, first=first, last=final and ended == len(wanted))
+        for part, rows, final in pieces:
+            part.reading.parts -= final
+            done = final and not part.reading.parts
+            ended += done
+            step = self._step(part, rows, final=final, first=first, last=done and ended == len(wanted))
             first &= step.batch is None
             yield step
 
     def _in_turn(self, wanted: Sequence[PublishedTable]) -> Iterator[_Piece]:
+        connection = self._connections[0]
         for one in wanted:
-            yield from self._pieces(self._connections[0], one)
+            for part in self._parts(connection, one):
+                yield from self._pieces(connection, part)
 
     def _at_once(self, wanted: Sequence[PublishedTable]) -> Iterator[_Piece]:
-        """As many tables at once as there are connections, each in a thread of its own."""
-        tables = iter(wanted)
-        next_table = threading.Lock()
+        """As many parts of tables at once as there are connections, each in a thread of its own."""
+        tables, waiting = iter(wanted), deque[_Part]()
+        next_part = threading.Lock()
 
-        def take() -> PublishedTable | None:
-            with next_table:
-                return next(tables, None)
+        def take(connection: SnapshotConnection) -> _Part | None:
+            with next_part:
+                while not waiting and not self._closed.is_set():
+                    table = next(tables, None)
+                    if table is None:
+                        return None
+                    waiting.extend(self._parts(connection, table))
+                return waiting.popleft() if waiting else None
 
         def read(connection: SnapshotConnection) -> None:
             try:
-                while (table := take()) is not None and not self._closed.is_set():
-                    for piece in self._pieces(connection, table):
+                while (part := take(connection)) is not None and not self._closed.is_set():
+                    for piece in self._pieces(connection, part):
                         self._put(piece)
             except Exception as error:  # whatever it is, it is raised where the pieces are taken
                 self._put(error)
@@ -195,17 +232,45 @@ class SnapshotReader:
                 continue
             return
 
-    def _pieces(self, connection: SnapshotConnection, table: PublishedTable) -> Iterator[_Piece]:
-        """A table's rows; one piece without rows where it has none."""
+    def _wanted_parts(self, oid: int) -> int:
+        """Into how many parts a table is to be cut."""
+        size = self._sizes.get(oid)
+        if size is None or self._most_threads == 1:
+            return 1
+        return max(1, min(self._most_threads * _PARTS_A_THREAD, size.nbytes // _PART_BYTES))
+
+    def _parts(self, connection: SnapshotConnection, table: PublishedTable) -> list[_Part]:
+        """The parts in which what is left of a table is read."""
         reading = self._reading(connection, table)
-        after = reading.earlier[-1].key if reading.earlier and reading.ordered else None
-        rows = connection.tables(reading.schema.relation, reading.ordered, after, reading.condition, self._rows)
+        oid, name, _ = table
+        if reading.ordered:
+            position = self._position.divided(name.name, reading.cuts) if reading.cuts else self._position
+            rows = [RowRange(reading.ordered, after, end) for after, end in position.unread(name.name)]
+        else:
+            size = self._sizes.get(oid, TableSize(0, 0))
+            wanted = self._wanted_parts(oid) if size.nbytes > _WHOLE_BYTES else 1
+            blocks = size.blocks
+            edges = [blocks * part // wanted for part in range(wanted)]
+            rows = [
+                RowRange(first_block=first, end_block=end) for first, end in zip(edges, [*edges[1:], None], strict=True)
+            ]
+        reading.parts = len(rows)
+        return [_Part(reading, each, len(rows) == 1) for each in rows]
+
+    def _pieces(self, connection: SnapshotConnection, part: _Part) -> Iterator[_Piece]:
+        """The rows of a part of a table; one piece without rows where it has none."""
+        reading = part.reading
+        relation = reading.schema.relation
+        if not part.alone:
+            connection.lock(relation.table, wait=False)
+        # A table without an order is not resumed: where it is small, one piece tells it all or not at all.
+        most = self._rows if reading.ordered else sys.maxsize
         some = False
-        for piece, final in each_and_last(rows):
+        for piece, final in each_and_last(connection.tables(relation, part.rows, reading.condition, most)):
             some = True
-            yield reading, piece, final
+            yield part, piece, final
         if not some:
-            yield reading, None, True
+            yield part, None, True
 
     def _reading(self, connection: SnapshotConnection, table: PublishedTable) -> _Reading:
         oid, name, identity = table
@@ -219,26 +284,34 @@ class SnapshotReader:
         ]
         ordered = primary if primary and list(schema.key) == primary and len(primary) == len(facts.primary_key) else []
         condition = self._catalogue.row_filter(name, self._publication, self._version)
-        return _Reading(schema, ordered, list(self._position.ranges.get(name.name, ())), condition)
+        begun = bool(ordered and self._position.ranges.get(name.name))
+        parts = 1 if begun or not ordered else self._wanted_parts(oid)
+        cuts = []
+        if parts > 1:
+            cuts = connection.cuts(relation, ordered, condition, parts=parts, nbytes=self._sizes[oid].nbytes)
+        return _Reading(schema, ordered, cuts, condition, begun)
 
-    def _step(
-        self, reading: _Reading, rows: pa.Table | None, *, final: bool, first: bool, last: bool
-    ) -> Step[Position]:
-        name, earlier = reading.schema.relation.table.name, reading.earlier
+    def _step(self, part: _Part, rows: pa.Table | None, *, final: bool, first: bool, last: bool) -> Step[Position]:
+        reading = part.reading
+        name = reading.schema.relation.table.name
+        if reading.cuts:
+            self._position, reading.cuts = self._position.divided(name, reading.cuts), ()
         if rows is None:
-            return Step(None, self._advanced(name, 0, earlier, None, done=True))
-        opening = not earlier and not reading.begun
-        reading.begun = True
+            return Step(None, self._advanced(part, 0, None, final=True))
+        opening, reading.begun = not reading.begun, True
+        closing = final and not reading.parts
         reading.schema, batch, halted = self._events(
-            reading.schema, rows, opening=opening, closing=final, first=first, last=last
+            reading.schema, rows, opening=opening, closing=closing, first=first, last=last
         )
         key = tuple(rows.column(index)[-1].as_py() for index in reading.ordered)
-        return Step(batch, self._advanced(name, rows.num_rows, earlier, key or None, done=final), halted)
+        return Step(batch, self._advanced(part, rows.num_rows, key, final=final), halted)
 
-    def _advanced(
-        self, table: str, rows: int, earlier: Sequence[ReadUpTo], key: KeyText | None, *, done: bool
-    ) -> Position:
-        self._position = self._position.advanced(table, rows, earlier, key, done=done)
+    def _advanced(self, part: _Part, rows: int, key: KeyText | None, *, final: bool) -> Position:
+        name = part.reading.schema.relation.table.name
+        if part.reading.ordered:
+            self._position = self._position.advanced_within(name, rows, part.rows.end, key, done=final)
+        else:
+            self._position = self._position.advanced(name, rows, (), None, done=not part.reading.parts)
         return self._position
 
     def _events(

@@ -39,7 +39,7 @@ _START_SECONDS = 60.0
 _CHUNK_WAIT_SECONDS = 0.02
 _LAG_LOOK_SECONDS = 10.0
 _LAG = """
-SELECT pg_wal_lsn_diff(last, confirmed_flush_lsn), pg_wal_lsn_diff(last, restart_lsn)
+SELECT pg_wal_lsn_diff(last, confirmed_flush_lsn), pg_wal_lsn_diff(last, restart_lsn), wal_status
 FROM pg_replication_slots,
     (SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END AS last) AS log
 WHERE slot_name = %s
@@ -70,6 +70,8 @@ class PostgresCdcTask(SourceTask):
         self._wait: float = config["poll.interval.ms"] / 1000
         self._lag_due = 0.0
         self._idle_end = 0
+        self._idle_told_at = 0.0
+        self._idle_seconds: float = config["status.update.interval.ms"] / 1000
         kept = context.offset(self._partition)
         position = None if kept is None else Position.of(kept)
         self._sent = self._acknowledged = position
@@ -117,13 +119,13 @@ class PostgresCdcTask(SourceTask):
     def _begin(self, position: Position | None) -> None:
         mode: str = self._config["snapshot.mode"]
         state = self._slot.state()
-        why_lost = "it does not exist any more" if state is None else state.lost
+        why_lost = self._slot.why_lost(state, position)
         if position is not None and why_lost:
             if mode != "when_needed":
                 raise self._slot.lost_error(why_lost)
             log.warning("postgres_cdc.slot_lost", slot=self._slot.name, reason=why_lost)
             position = None
-        if state is not None and state.lost:
+        if state is not None and why_lost:
             self._slot.drop()
             state = None
         unfinished = position is not None and position.snapshot is not None
@@ -198,15 +200,16 @@ class PostgresCdcTask(SourceTask):
         publication = '"' + config["publication.name"].replace('"', '""').replace("'", "''") + '"'
         options = f"proto_version '1', publication_names '{publication}'"
         try:
+            self._slot.keep_on_standbys(replication)
             replication.start(
                 f'START_REPLICATION SLOT "{self._slot.name}" LOGICAL {lsn_text(position.lsn_commit)} ({options})',
                 deadline=_START_SECONDS,
             )
         except TidegateError:
             replication.close()
-            state = self._slot.state()
-            if state is None or state.lost:
-                raise self._slot.lost_error("it does not exist any more" if state is None else state.lost) from None
+            why_lost = self._slot.why_lost(self._slot.state(), position)
+            if why_lost:
+                raise self._slot.lost_error(why_lost) from None
             raise
         self._receiver = Receiver(
             replication,
@@ -242,13 +245,22 @@ class PostgresCdcTask(SourceTask):
         batches += self._chunk()
         batches += self._beat()
         self._look_at_lag()
-        position = self._decoder.position
+        position = self._decoder.position.idled(self._idle_end)
         sent = Incremental() if self._sent is None else self._sent.incremental
-        if not batches and not halted and position.incremental == sent:
-            self._confirm()
+        if not batches and not halted and position.incremental == sent and not self._idle_due(position):
             return ()
-        self._sent = position
+        self._sent, self._idle_told_at = position, time.monotonic()
         return self._at(position, batches)
+
+    def _idle_due(self, position: Position) -> bool:
+        """Whether it is time to keep that the log has moved on without anything to tell.
+
+        Only what is kept in Kafka is confirmed to the server: so a slot that is beyond what is kept is not the one
+        this connector has read.
+        """
+        if self._sent is not None and position.done <= self._sent.done:
+            return False
+        return time.monotonic() >= self._idle_told_at + self._idle_seconds
 
     def _at(self, position: Position, batches: Sequence[Batch]) -> list[SourceBatch]:
         """Batches and the position after them; where there are none, an empty one that carries the position."""
@@ -284,6 +296,7 @@ class PostgresCdcTask(SourceTask):
             self._context.lag(seconds=max(0.0, time.time() - decoded.micros / 1_000_000))
 
     def _next_step(self, snapshot: SnapshotReader) -> Sequence[SourceBatch]:
+        self._look_at_lag()
         step = snapshot.next()
         if step is None:
             snapshot.close()
@@ -297,15 +310,9 @@ class PostgresCdcTask(SourceTask):
         return self._at(step.position, [] if step.batch is None else [step.batch])
 
     def _confirm(self) -> None:
-        """Tells the server what it may forget: nothing that is not in Kafka, and all that will never be."""
-        if self._receiver is None:
-            return
-        if self._acknowledged is not None:
-            self._receiver.flushed(self._acknowledged.lsn_commit)
-        position = self._decoder.position
-        known = Incremental() if self._acknowledged is None else self._acknowledged.incremental
-        if (self._sent == self._acknowledged or self._sent is None) and position.incremental == known:
-            self._receiver.flushed(max(position.lsn_commit, self._idle_end))
+        """Tells the server what it may forget: nothing that is not in Kafka."""
+        if self._receiver is not None and self._acknowledged is not None:
+            self._receiver.flushed(self._acknowledged.done)
 
     def _beat(self) -> list[Batch]:
         if not self._heartbeat.due:
@@ -328,6 +335,8 @@ class PostgresCdcTask(SourceTask):
         most: int = self._config["lag.warning.bytes"]
         if most and held > most:
             log.warning("postgres_cdc.lag", slot=self._slot.name, bytes=held, limit=most)
+        if rows[0][2] == "unreserved":
+            log.warning("postgres_cdc.slot_in_danger", slot=self._slot.name, bytes=held)
 
     def _drop_slot(self) -> None:
         if not self._config["slot.drop.on.stop"] or not self._context.stopping.is_set():

@@ -25,11 +25,11 @@ from tidegate.connectors.jdbc.postgres.moments import DAY_MICROS
 
 Reader = Callable[[pa.Array], pa.Array]
 
-POSITIVE_INFINITY_MS = 9223372036825200000
-NEGATIVE_INFINITY_MS = -9223372036832400000
-"""What PostgreSQL's Java driver, and so Debezium, gives for an infinite timestamp."""
+POSITIVE_INFINITY = 9223372036825200000
+NEGATIVE_INFINITY = -9223372036832400000
+"""What Debezium gives for an infinite timestamp in microseconds."""
 _INFINITE_DAYS = {"infinity": 2**31 - 1, "-infinity": -(2**31)}
-_INFINITE = {"infinity": POSITIVE_INFINITY_MS, "-infinity": NEGATIVE_INFINITY_MS}
+_INFINITE = {"infinity": POSITIVE_INFINITY, "-infinity": NEGATIVE_INFINITY}
 
 _MOMENT = re.compile(
     r"(?:(\d+)-(\d\d)-(\d\d))?[ ]?(?:(\d\d):(\d\d):(\d\d)(?:\.(\d+))?)?([+-]\d\d(?::\d\d){0,2})?( BC)?"
@@ -108,8 +108,7 @@ def date(text: pa.Array) -> pa.Array:
 
 
 def time(kind: pa.DataType) -> Reader:
-    """A time of day; 24:00:00 is as many units as a day has."""
-    fine = pa.time64("us")
+    """A time of day in milliseconds, where the type has 32 bits, or microseconds; 24:00:00 is all that a day has."""
 
     def read(text: pa.Array) -> pa.Array:
         try:
@@ -117,8 +116,8 @@ def time(kind: pa.DataType) -> Reader:
             micros = moments.cast(pa.int64())
         except pa.ArrowInvalid:
             micros = each(_micros_of_day, pa.int64())(text)
-        if kind == fine:
-            return micros.view(fine)
+        if kind.bit_width == 64:
+            return micros.view(kind)
         return pc.divide(micros, 1000).cast(pa.int32()).view(kind)
 
     return read
@@ -129,7 +128,7 @@ def timestamp(kind: pa.TimestampType, *, text_precision: int = 6) -> Reader:
     per_micro = {"us": 1, "ms": 1000}[kind.unit]
 
     def one(value: str) -> int:
-        return _INFINITE[value] if value in _INFINITE else _micros(value) // per_micro
+        return (_INFINITE[value] if value in _INFINITE else _micros(value)) // per_micro
 
     def read(text: pa.Array) -> pa.Array:
         try:

@@ -24,7 +24,7 @@ from tidegate_worker.task.source_transaction import take_transaction
 _trace = tracer(__name__)
 
 _AHEAD_ITEMS = 16
-_AHEAD_BYTES = 16 * 1024 * 1024
+_AHEAD_BYTES = 8 * 1024 * 1024
 _CLOSE_DEADLINE = 5.0
 
 

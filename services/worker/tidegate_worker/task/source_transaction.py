@@ -10,7 +10,7 @@ from tidegate_worker.task.source_encoding import EncodedPoll
 from tidegate_worker.task.source_polls import Mark
 
 MOST_RECORDS: Final = 100_000
-MOST_BYTES: Final = 32 * 1024 * 1024
+MOST_BYTES: Final = 16 * 1024 * 1024
 _TAKE_WAIT: Final = 0.5
 
 
