@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
@@ -116,6 +117,27 @@ def test_a_zombie_can_not_commit(
     successor.commit_transaction(_DEADLINE)
 
     assert _committed(broker, topic) == [b"successor"]
+
+
+def test_transactions_that_end_together_do_not_hold_back_those_after_them(
+    broker: Tansu | ApacheKafka, topic: str, new_producer: Callable[[str], Producer]
+) -> None:
+    producers, transactions, writers = 12, 6, 3
+
+    def write(writer: int) -> list[bytes]:
+        written = [b"%d-%d" % (writer, number) for number in range(producers * transactions)]
+        for number, record in enumerate(written):
+            if number % transactions == 0:
+                producer = new_producer(f"{topic}-{writer}-{number}")
+            producer.begin_transaction()
+            producer.produce(topic, record)
+            producer.commit_transaction(_DEADLINE)
+        return written
+
+    with ThreadPoolExecutor(writers) as pool:
+        expected = [record for written in pool.map(write, range(writers)) for record in written]
+
+    assert sorted(_committed(broker, topic)) == sorted(expected)
 
 
 @pytest.fixture
