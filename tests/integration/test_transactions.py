@@ -45,7 +45,7 @@ def _committed(broker: Tansu | ApacheKafka, topic: str) -> list[bytes]:
     """Every record a read_committed consumer is given up to one written and committed by now."""
     marker = uuid.uuid4().bytes
     plain = Producer({"bootstrap.servers": broker.bootstrap_servers})
-    plain.produce(topic, marker)
+    plain.produce(topic, marker, partition=0)
     plain.flush(_DEADLINE)
     consumer = Consumer(
         {
@@ -120,24 +120,31 @@ def test_a_zombie_can_not_commit(
 
 
 def test_transactions_that_end_together_do_not_hold_back_those_after_them(
-    broker: Tansu | ApacheKafka, topic: str, new_producer: Callable[[str], Producer]
+    broker: Tansu | ApacheKafka, new_producer: Callable[[str], Producer]
 ) -> None:
-    producers, transactions, writers = 12, 6, 3
+    topic = f"transactions-{uuid.uuid4().hex}"
+    partitions, writers, transactions, rounds = 8, 4, 3, 8
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
+    admin.create_topics([NewTopic(topic, partitions, 1)])[topic].result(_DEADLINE)
 
-    def write(writer: int) -> list[bytes]:
-        written = [b"%d-%d" % (writer, number) for number in range(producers * transactions)]
-        for number, record in enumerate(written):
-            if number % transactions == 0:
-                producer = new_producer(f"{topic}-{writer}-{number}")
-            producer.begin_transaction()
-            producer.produce(topic, record)
-            producer.commit_transaction(_DEADLINE)
-        return written
+    def write(producer: Producer, record: bytes) -> None:
+        producer.begin_transaction()
+        for partition in range(partitions):
+            producer.produce(topic, record, partition=partition)
+        producer.commit_transaction(_DEADLINE)
+
+    def write_all(writer: int) -> None:
+        for each in range(rounds):
+            producer = new_producer(f"{topic}-{writer}-{each}")
+            for number in range(transactions):
+                write(producer, b"%d-%d-%d" % (writer, each, number))
 
     with ThreadPoolExecutor(writers) as pool:
-        expected = [record for written in pool.map(write, range(writers)) for record in written]
+        list(pool.map(write_all, range(writers)))
+    write(new_producer(f"{topic}-after"), b"after")
 
-    assert sorted(_committed(broker, topic)) == sorted(expected)
+    found = _committed(broker, topic)
+    assert len(found) == len(set(found)) == writers * rounds * transactions + 1
 
 
 @pytest.fixture
