@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+# Of tests at a time: they mostly wait, for leases, commits and the start of servers.
+PROCESSES ?= 2
 INSTALLED := $(VENV)/.installed
 NATIVE := $(VENV)/.native
 CARGO := $(shell command -v cargo)
@@ -53,7 +55,7 @@ test: lint ## Check style and types, then run every test (ARGS="-k jdbc")
 ifneq ($(CARGO),)
 	$(IN_NATIVE) test --quiet --release --locked --no-default-features
 endif
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 format: install ## Rewrite the sources in the house style
 	$(BIN)/ruff check --fix .

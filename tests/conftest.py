@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, settings
 from tests.support.needs_apache_kafka import start_or_skip
 from tests.support.needs_mariadb import install_or_skip
 from tests.support.not_tested import NOT_TESTED
+from tests.support.scheduling import SharedComponentScheduling
 from tests.support.session_state import make_session_state, remove_session_state
 from tidegate.devstack import (
     ApacheKafka,
@@ -113,6 +115,12 @@ def broker(request: pytest.FixtureRequest) -> Tansu | ApacheKafka:
     component = request.getfixturevalue(request.param.replace("-", "_"))
     assert isinstance(component, Tansu | ApacheKafka)
     return component
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SharedComponentScheduling:
+    """Each process that runs tests has components of its own: what shares dear ones stays together."""
+    return SharedComponentScheduling(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

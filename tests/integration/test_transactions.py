@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
@@ -44,7 +45,7 @@ def _committed(broker: Tansu | ApacheKafka, topic: str) -> list[bytes]:
     """Every record a read_committed consumer is given up to one written and committed by now."""
     marker = uuid.uuid4().bytes
     plain = Producer({"bootstrap.servers": broker.bootstrap_servers})
-    plain.produce(topic, marker)
+    plain.produce(topic, marker, partition=0)
     plain.flush(_DEADLINE)
     consumer = Consumer(
         {
@@ -116,6 +117,34 @@ def test_a_zombie_can_not_commit(
     successor.commit_transaction(_DEADLINE)
 
     assert _committed(broker, topic) == [b"successor"]
+
+
+def test_transactions_that_end_together_do_not_hold_back_those_after_them(
+    broker: Tansu | ApacheKafka, new_producer: Callable[[str], Producer]
+) -> None:
+    topic = f"transactions-{uuid.uuid4().hex}"
+    partitions, writers, transactions, rounds = 8, 4, 3, 8
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
+    admin.create_topics([NewTopic(topic, partitions, 1)])[topic].result(_DEADLINE)
+
+    def write(producer: Producer, record: bytes) -> None:
+        producer.begin_transaction()
+        for partition in range(partitions):
+            producer.produce(topic, record, partition=partition)
+        producer.commit_transaction(_DEADLINE)
+
+    def write_all(writer: int) -> None:
+        for each in range(rounds):
+            producer = new_producer(f"{topic}-{writer}-{each}")
+            for number in range(transactions):
+                write(producer, b"%d-%d-%d" % (writer, each, number))
+
+    with ThreadPoolExecutor(writers) as pool:
+        list(pool.map(write_all, range(writers)))
+    write(new_producer(f"{topic}-after"), b"after")
+
+    found = _committed(broker, topic)
+    assert len(found) == len(set(found)) == writers * rounds * transactions + 1
 
 
 @pytest.fixture

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -20,9 +23,12 @@ def install_or_skip(config: pytest.Config) -> None:
 
     The package starts no server. Where it can not be installed the test is skipped, loudly, or fails where CI=true.
     """
-    if shutil.which("mariadbd", path=f"{os.environ.get('PATH', '')}:/usr/sbin"):
-        return
-    reason = _install(allowed=os.geteuid() == 0 or os.environ.get("CI", "").lower() == "true")
+    # One process of a run installs, the others wait for it.
+    with (Path(tempfile.gettempdir()) / f"tidegate-mariadb-{os.getuid()}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if shutil.which("mariadbd", path=f"{os.environ.get('PATH', '')}:/usr/sbin"):
+            return
+        reason = _install(allowed=os.geteuid() == 0 or os.environ.get("CI", "").lower() == "true")
     if reason is not None:
         skip_untested(config, "NOT TESTED ON MARIADB", ComponentMissingError(reason))
 

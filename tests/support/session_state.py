@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import json
 import os
@@ -24,9 +25,11 @@ def make_session_state() -> Path:
     base.mkdir(parents=True, exist_ok=True)
     for old in base.iterdir():
         if _owner_is_gone(old):
-            # Whole clusters have a directory of their own in it.
-            for directory in (old, *old.iterdir()):
-                reap_leftovers(directory)
+            # Another process of this run may be cleaning up the same one.
+            with contextlib.suppress(FileNotFoundError):
+                # Whole clusters have a directory of their own in it.
+                for directory in (old, *old.iterdir()):
+                    reap_leftovers(directory)
             shutil.rmtree(old, ignore_errors=True)
     own = Path(tempfile.mkdtemp(dir=base, prefix=f"{os.getpid()}-"))
     # Servers that run as another user have to reach their data in it.

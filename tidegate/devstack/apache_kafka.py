@@ -50,6 +50,8 @@ _SETTINGS: Mapping[str, str] = {
     # A killed broker registers again only after its last session ran out.
     "broker.session.timeout.ms": "3000",
     "broker.heartbeat.interval.ms": "500",
+    # Kafka deletes by the records' own times, and what is tried out here may be older than any retention.
+    "log.retention.ms": "-1",
     "num.network.threads": "2",
     "num.io.threads": "4",
     "log.cleaner.dedupe.buffer.size": "16777216",

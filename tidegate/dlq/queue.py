@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, IsolationLevel, KafkaError, KafkaException
+from confluent_kafka import IsolationLevel, KafkaException
 from confluent_kafka import TopicPartition as KafkaTopicPartition
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from tidegate.dlq.letter import DeadLetter, letters
 from tidegate.dlq.settled import Settled
 from tidegate.errors import NotFoundError
+from tidegate.kafka.bounded_read import read_committed
 from tidegate.kafka.confluent_consumer import record_columns
-from tidegate.kafka.errors import KafkaUnavailableError, kafka_error
-from tidegate.kafka.properties import consumer_properties
+from tidegate.kafka.errors import kafka_error
 from tidegate.kafka.record_consumer import RecordConsumer, record_consumer
 from tidegate.kafka.source_offsets import SourceOffsets, partition_key
 from tidegate.kafka.topics import TopicAdmin
@@ -29,7 +28,6 @@ STATE_TOPIC = "tidegate-dlq-offsets"
 _DEADLINE = 30.0
 _SILENCE = 60.0
 _MOST_RECORDS = 1000
-_WAIT = 0.5
 
 
 def queue_group(topic: str) -> str:
@@ -114,42 +112,12 @@ class DeadLetterQueue:
         Raises:
             RetriableError: Kafka is away.
         """
-        consumer = Consumer(
-            {**consumer_properties(self._properties, f"{self.consumer.group}-reader", {}), "enable.partition.eof": True}
-        )
-        left = {partition for partition, start in starts.items() if start < ends[partition]}
-        try:
-            consumer.assign([KafkaTopicPartition(self.topic, each, starts[each] or OFFSET_BEGINNING) for each in left])
-            heard = time.monotonic()
-            while left:
-                messages = consumer.consume(_MOST_RECORDS, _WAIT)
-                if messages:
-                    heard = time.monotonic()
-                elif time.monotonic() - heard > _SILENCE:
-                    raise KafkaUnavailableError(
-                        f"Kafka: {self.topic} gave nothing for {_SILENCE:g} s before its end was reached.",
-                        remedy="Check that the brokers run.",
-                    )
-                taken = []
-                for message in messages:
-                    error, partition, offset = message.error(), message.partition(), message.offset()
-                    assert partition is not None
-                    if error is None:
-                        assert offset is not None
-                        if offset < ends[partition]:
-                            taken.append(message)
-                        if offset + 1 >= ends[partition]:
-                            left.discard(partition)
-                    elif error.code() == KafkaError._PARTITION_EOF:
-                        left.discard(partition)
-                    elif error.fatal() or not error.retriable():
-                        raise kafka_error(error, f"reading {self.topic}")
-                if taken:
-                    yield list(letters(Batch(self.topic, record_columns(taken))))
-        except KafkaException as error:
-            raise kafka_error(error, f"reading {self.topic}") from error
-        finally:
-            consumer.close()
+        bounds = {partition: (start, ends[partition]) for partition, start in starts.items()}
+        group = f"{self.consumer.group}-reader"
+        for messages in read_committed(self._properties, group, self.topic, bounds, silence=_SILENCE):
+            for start in range(0, len(messages), _MOST_RECORDS):
+                some = messages[start : start + _MOST_RECORDS]
+                yield list(letters(Batch(self.topic, record_columns(some))))
 
     def pending(self) -> Iterator[DeadLetter]:
         """The letters that wait, now."""

@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
-from confluent_kafka import OFFSET_BEGINNING, Consumer, IsolationLevel, KafkaException
+from confluent_kafka import IsolationLevel, KafkaException
 from confluent_kafka import TopicPartition as KafkaTopicPartition
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
+from tidegate.kafka.bounded_read import read_committed
 from tidegate.kafka.errors import KafkaUnavailableError, kafka_error
 from tidegate.kafka.murmur2 import murmur2
-from tidegate.kafka.properties import consumer_properties
 from tidegate.kafka.topics import TopicAdmin
 from tidegate.kafka.transactions import TransactionalProducer
 
@@ -67,29 +67,18 @@ class SourceOffsets:
         Raises:
             KafkaUnavailableError: the end was not reached in time.
         """
-        place = KafkaTopicPartition(self._topic, self._partition, OFFSET_BEGINNING)
-        give_up = time.monotonic() + _DEADLINE
-        end = self._end(give_up, alive)
+        end = self._end(time.monotonic() + _DEADLINE, alive)
         offsets: dict[bytes, dict[str, Any]] = {}
-        consumer = Consumer(consumer_properties(self._properties, "tidegate-offsets-reader", {}))
-        try:
-            consumer.assign([place])
-            while end and consumer.position([place])[0].offset < end:
-                alive()
-                if time.monotonic() > give_up:
-                    raise KafkaUnavailableError(
-                        f"Kafka: the end of {self._topic}-{self._partition} was not reached in {_DEADLINE:g} s.",
-                        remedy="Look for a transaction that hangs: kafka-transactions.sh find-hanging.",
-                    )
-                for message in consumer.consume(5000, 0.2):
-                    error = message.error()
-                    if error is not None:
-                        raise kafka_error(error, f"reading {self._topic}")
-                    self._apply(offsets, message.key(), message.value())
-        except KafkaException as error:
-            raise kafka_error(error, f"reading {self._topic}") from error
-        finally:
-            consumer.close()
+        for messages in read_committed(
+            self._properties,
+            "tidegate-offsets-reader",
+            self._topic,
+            {self._partition: (0, end)},
+            silence=_DEADLINE,
+            alive=alive,
+        ):
+            for message in messages:
+                self._apply(offsets, message.key(), message.value())
         return offsets
 
     def write(

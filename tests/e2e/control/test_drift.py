@@ -5,9 +5,6 @@ sees them; and after the repair they are replayed, each once.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,8 +18,9 @@ from confluent_kafka.schema_registry.avro import AvroSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 from pyiceberg.catalog import load_catalog
 
-from tests.e2e.control.user import DEADLINE, Ran, User
+from tests.e2e.control.user import DEADLINE, User
 from tests.integration.connectors.search_index import SearchIndex
+from tests.support.command_line import Ran, run_tidegate
 from tests.support.eventually import eventually
 from tidegate.connectors.iceberg.catalog import catalog_properties
 from tidegate.devstack import OpenSearch
@@ -151,22 +149,13 @@ def search(topic: str, node: SearchIndex) -> Target:
 
 def dlq(user: User, *arguments: str) -> Ran:
     """``tidegate dlq ...`` against the cluster."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tidegate.cli.main", "dlq", *arguments],
-        env={
-            **os.environ,
-            "TIDEGATE_URL": user.urls[0],
-            "TIDEGATE_KAFKA__BOOTSTRAP_SERVERS": user.cluster.stack.bootstrap_servers,
-            "TIDEGATE_REGISTRY_URLS": user.cluster.registry_targets[0],
-            "COLUMNS": "220",
-            "NO_COLOR": "1",
-        },
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE,
-        check=False,
-    )
-    return Ran(done.returncode, done.stdout, done.stderr)
+    env = {
+        "TIDEGATE_URL": user.urls[0],
+        "TIDEGATE_KAFKA__BOOTSTRAP_SERVERS": user.cluster.stack.bootstrap_servers,
+        "TIDEGATE_REGISTRY_URLS": user.cluster.registry_targets[0],
+        "COLUMNS": "220",
+    }
+    return run_tidegate("dlq", *arguments, env=env)
 
 
 def six_waiting(user: User, name: str) -> list[dict[str, Any]]:

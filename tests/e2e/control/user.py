@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +16,7 @@ from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from tests.support.command_line import Ran, run_tidegate
 from tests.support.eventually import eventually
 from tidegate.devstack.cluster import BUCKET, LocalCluster
 
@@ -27,15 +24,6 @@ DEADLINE = 90.0
 COUNTING = "tests.integration.worker.plugins:CountingSource"
 _MARK = "end-"
 JSON = {"key.converter": "string", "value.converter": "json", "value.converter.schemas.enable": "false"}
-
-
-@dataclass(frozen=True)
-class Ran:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
 
 
 class User:
@@ -57,15 +45,7 @@ class User:
 
     def cli(self, *arguments: str | Path) -> Ran:
         """``tidegate connector ...``."""
-        done = subprocess.run(
-            [sys.executable, "-m", "tidegate.cli.main", "connector", *map(str, arguments)],
-            env={**os.environ, "TIDEGATE_URL": self.urls[0], "COLUMNS": "200", "NO_COLOR": "1"},
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE,
-            check=False,
-        )
-        return Ran(done.returncode, done.stdout, done.stderr)
+        return run_tidegate("connector", *map(str, arguments), env={"TIDEGATE_URL": self.urls[0]})
 
     def create(self, name: str, **config: Any) -> httpx.Response:
         """POST; dots of keys are written as ``__``."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
+import time
 import uuid
 from collections import Counter
 from functools import partial
@@ -16,10 +16,13 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from tests.support.command_line import Ran, run_tidegate
 from tests.support.eventually import eventually
 from tidegate.devstack import ApacheKafka, Tansu
 
 DEADLINE = 60.0
+# An hour ago: Kafka deletes by the records' own times.
+STAMP = int(time.time() * 1000) - 3_600_000
 RENAME = [
     "--set=value.converter=json",
     "--set=value.converter.schemas.enable=false",
@@ -66,28 +69,25 @@ class Queue:
             "trace": "t",
         }
         value = orjson.dumps({"n": number, "user_id": number % 7})
-        producer.produce(self.letters, value, f"k{number}", headers=list(headers.items()), timestamp=1_000 + number)
+        producer.produce(self.letters, value, f"k{number}", headers=list(headers.items()), timestamp=STAMP + number)
 
-    def command(self, *arguments: str) -> list[str]:
+    def arguments(self, *arguments: str) -> list[str]:
         place = ["--bootstrap-servers", self.servers]
         place += [] if "--topic" in arguments else ["--topic", self.letters]
-        return [sys.executable, "-m", "tidegate.cli.main", "dlq", *arguments, *place]
+        return ["dlq", *arguments, *place]
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(*arguments),
-            env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1"},
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE * 2,
-            check=False,
-        )
+    def run(self, *arguments: str) -> Ran:
+        return run_tidegate(*self.arguments(*arguments))
+
+    def spawn(self, *arguments: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "tidegate.cli.main", *self.arguments(*arguments)]
+        return subprocess.Popen(command, stdout=subprocess.DEVNULL)
 
     def groups(self) -> dict[str, tuple[str, int]]:
         """Rule to group and count of what waits."""
         done = self.run("list", "-o", "json")
-        assert done.returncode == 0, done.stderr
-        return {each["rule"]: (each["group"], each["count"]) for each in orjson.loads(done.stdout)}
+        assert done.code == 0, done.err
+        return {each["rule"]: (each["group"], each["count"]) for each in orjson.loads(done.out)}
 
     def replayed(self) -> list[tuple[int, Any, str, int, dict[str, str]]]:
         """(partition, value, key, timestamp, headers) of what is committed in the topic."""
@@ -132,7 +132,7 @@ def test_a_replay_killed_again_and_again_sends_each_record_once(queue: Queue) ->
     count = 3_000
     queue.halt(count)
     for sent in (1, count // 3):
-        process = subprocess.Popen(queue.command("replay", "--yes", *RENAME), stdout=subprocess.DEVNULL)
+        process = queue.spawn("replay", "--yes", *RENAME)
         try:
             eventually(partial(_has_sent, queue, sent), timeout=DEADLINE, interval=0)
         finally:
@@ -140,13 +140,13 @@ def test_a_replay_killed_again_and_again_sends_each_record_once(queue: Queue) ->
             process.wait()
     last = queue.run("replay", "--yes", *RENAME)
     # The second one may have come to its end before it was killed.
-    assert last.returncode == 0 or "No record waits" in last.stderr, last.stderr
+    assert last.code == 0 or "No record waits" in last.err, last.err
     found = queue.replayed()
     assert Counter(value["n"] for _, value, *_ in found) == Counter(range(count))
     for partition, value, key, timestamp, headers in found:
         number = value["n"]
         assert value == {"n": number, "userId": number % 7}
-        assert (partition, key, timestamp) == (number % 2, f"k{number}", 1_000 + number)
+        assert (partition, key, timestamp) == (number % 2, f"k{number}", STAMP + number)
         assert headers == {"trace": "t", "__tidegate.dlq.replays": "1"}
     assert queue.groups() == {}
 
@@ -156,13 +156,13 @@ def test_one_group_is_replayed_and_the_other_dropped_while_new_ones_come(queue: 
     groups = queue.groups()
     assert {rule: count for rule, (_, count) in groups.items()} == {"missing-field": 150, "type-changed": 150}
     replay = queue.run("replay", "--yes", "--group", groups["missing-field"][0], *RENAME)
-    assert "150 records replayed" in replay.stdout, replay.stderr
+    assert "150 records replayed" in replay.out, replay.err
     assert queue.groups() == {"type-changed": (groups["type-changed"][0], 150)}
     queue.halt(10)
     assert {rule: count for rule, (_, count) in queue.groups().items()} == {"missing-field": 5, "type-changed": 155}
     drop = queue.run("drop", "--yes", "--group", groups["type-changed"][0])
-    assert "155 records dropped" in drop.stdout, drop.stderr
-    assert queue.run("replay", "--yes", *RENAME).returncode == 0
+    assert "155 records dropped" in drop.out, drop.err
+    assert queue.run("replay", "--yes", *RENAME).code == 0
     found = [value["n"] for _, value, *_ in queue.replayed()]
     assert Counter(found) == Counter([*range(1, 300, 2), *range(1, 10, 2)])
     assert queue.groups() == {}
@@ -170,15 +170,15 @@ def test_one_group_is_replayed_and_the_other_dropped_while_new_ones_come(queue: 
 
 def test_what_can_not_be_done_is_refused_in_words(queue: Queue) -> None:
     missing = queue.run("list", "--topic", "no-such-queue")
-    assert missing.returncode == 1 and "no-such-queue" in missing.stderr
+    assert missing.code == 1 and "no-such-queue" in missing.err
     for verb in ("replay", "drop", "show"):
         empty = queue.run(verb, *(["--yes"] if verb != "show" else []))
-        assert empty.returncode == 1 and "No record waits" in empty.stderr, (verb, empty.stderr)
+        assert empty.code == 1 and "No record waits" in empty.err, (verb, empty.err)
     queue.halt(4)
     unanswered = queue.run("drop")
-    assert unanswered.returncode == 1 and len(queue.groups()) == 2, "nothing is dropped without a yes"
+    assert unanswered.code == 1 and len(queue.groups()) == 2, "nothing is dropped without a yes"
     unknown = queue.run("drop", "--yes", "--group", "ffffff")
-    assert unknown.returncode == 1 and "of that kind" in unknown.stderr
+    assert unknown.code == 1 and "of that kind" in unknown.err
 
 
 def _has_sent(queue: Queue, count: int) -> bool:

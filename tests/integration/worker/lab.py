@@ -9,7 +9,7 @@ from pathlib import Path
 
 import orjson
 import psutil
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
@@ -133,14 +133,19 @@ class Lab:
         """The numbers in a topic up to now, read_committed, in order."""
         marker = uuid.uuid4().hex
         producer = Producer({"bootstrap.servers": self.broker.bootstrap_servers})
-        producer.produce(topic, marker, partition=0)
-        producer.flush(DEADLINE)
+        failed: list[KafkaError] = []
+        producer.produce(
+            topic, marker, partition=0, on_delivery=lambda error, _: failed.append(error) if error else None
+        )
+        assert producer.flush(DEADLINE) == 0 and not failed, f"the marker is not written: {failed}"
         consumer = Consumer(
             {
                 "bootstrap.servers": self.broker.bootstrap_servers,
                 "group.id": marker,
                 "isolation.level": "read_committed",
                 "enable.auto.commit": False,
+                # The client's own default would silently go on from the end.
+                "auto.offset.reset": "error",
             }
         )
         consumer.assign([TopicPartition(topic, 0, 0)])
@@ -150,6 +155,8 @@ class Lab:
         def drain() -> bool:
             nonlocal done
             for message in consumer.consume(5000, 0.3):
+                if message.error() is not None:
+                    raise KafkaException(message.error())
                 value = message.value() or b""
                 if value == marker.encode():
                     done = True

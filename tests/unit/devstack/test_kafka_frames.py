@@ -71,6 +71,42 @@ def test_an_end_of_transaction_tells_whose_and_how(version: int, flexible: bool,
     assert frames.end_txn_commits(frame) is commits
 
 
+def _add_partitions(version: int) -> bytes:
+    flexible = version >= 3
+    tags = b"\x00" if flexible else b""
+    name, topic = (b"\x03tx", b"\x02t") if flexible else (b"\x00\x02tx", b"\x00\x01t")
+
+    def size(count: int) -> bytes:
+        return bytes([count + 1]) if flexible else struct.pack(">i", count)
+
+    return b"".join(
+        [
+            struct.pack(">hhi", frames.ADD_PARTITIONS_TO_TXN, version, 42) + b"\x00\x02me" + tags,
+            name + struct.pack(">qh", 77, 5),
+            size(1) + topic + size(2) + struct.pack(">ii", 3, 4) + tags + tags,
+        ]
+    )
+
+
+@pytest.mark.parametrize("version", [0, 2, 3])
+def test_partitions_are_added_for_their_producer_and_a_refused_one_is_found(version: int) -> None:
+    frame = _add_partitions(version)
+
+    assert frames.producer(frame) == frames.Producer("tx", 77, 5)
+    answer = frames.partitions_accepted(frame)
+    header = frames.request_header(frame)
+    assert struct.unpack(">i", answer[:4]) == (42,)
+    assert frames.partitions_errors(header, answer) == []
+    refused = answer.replace(struct.pack(">ih", 4, 0), struct.pack(">ih", 4, frames.INVALID_PRODUCER_EPOCH))
+    assert frames.partitions_errors(header, refused) == [frames.INVALID_PRODUCER_EPOCH]
+
+
+def test_what_brokers_say_to_each_other_is_of_no_producer() -> None:
+    header = struct.pack(">hhi", frames.ADD_PARTITIONS_TO_TXN, 4, 42) + b"\x00\x02me"
+
+    assert frames.producer(header + b"\x00" * 8) is None
+
+
 def test_a_frame_cut_short_is_an_error_not_a_crash() -> None:
     frame = _produce(9)
 

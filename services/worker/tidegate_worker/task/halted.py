@@ -75,9 +75,13 @@ class HaltPolicy:
         self._class: str = config["connector.class"]
 
     def prepare(self, topics: TopicAdmin) -> None:
-        """Creates the dead letter queue's topic where it is missing."""
+        """Creates the dead letter queue's topic where it is missing.
+
+        It keeps its records for ever. They carry their own timestamps, and by those Kafka deletes: what was halted out
+        of an old backlog would be gone before anybody has seen it.
+        """
         if self._tolerant and self._queue:
-            topics.ensure(self._queue, partitions=1, replication=self._replication)
+            topics.ensure(self._queue, partitions=1, replication=self._replication, config={"retention.ms": "-1"})
 
     def tolerates(self, record: HaltedRecord) -> bool:
         """Whether the record is halted alone, and not the task with it."""
