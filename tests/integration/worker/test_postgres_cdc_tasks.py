@@ -192,6 +192,8 @@ def _equal(lab: Lab, load: Load) -> None:
         topics.close()
 
 
+@pytest.mark.apache_kafka
+@pytest.mark.parametrize("broker", ["apache-kafka"], indirect=True)
 async def test_killed_tasks_lose_and_double_nothing(broker_lab: Lab, load: Load) -> None:
     with broker_lab.worker() as worker:
         await broker_lab.deploy("cdc", _config(load.server, load.database))
