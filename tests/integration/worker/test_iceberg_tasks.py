@@ -7,12 +7,18 @@ from functools import partial
 
 import orjson
 import psutil
+import pytest
 from confluent_kafka import Producer
 
 from tests.integration.connectors.iceberg_harness import Lakehouse, rest_catalog
 from tests.integration.worker.lab import DEADLINE, Lab, task_processes
 from tests.support.eventually import aeventually, eventually
 from tidegate.devstack import SeaweedFS
+
+pytestmark = [
+    pytest.mark.apache_kafka,
+    pytest.mark.parametrize("broker", ["apache-kafka"], indirect=True),
+]
 
 ROWS = 6000
 

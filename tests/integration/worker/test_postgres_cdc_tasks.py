@@ -260,6 +260,8 @@ def _caught_up(worker: ServiceProcess) -> bool:
     return lags.get("tidegate_task_lag_seconds") == 0 and 0 <= lags.get("tidegate_task_lag_bytes", -1) < 100_000
 
 
+@pytest.mark.apache_kafka
+@pytest.mark.parametrize("broker", ["apache-kafka"], indirect=True)
 async def test_killed_tasks_lose_and_double_nothing(broker_lab: Lab, load: Load) -> None:
     with broker_lab.worker() as worker:
         await broker_lab.deploy("cdc", _config(load.server, load.database))
