@@ -23,8 +23,9 @@ from its beginning, and its rows are told twice.
 With `snapshot.max.threads` several tables are read at once, and tables of some megabytes in several parts: by ranges of
 the primary key, which a sample of the table's blocks cuts about evenly, or by blocks of the file where there is no
 primary key. All connections see the same exported snapshot, and each range goes on by itself after a crash. Rows of
-different ranges are told in any order. While parts of a table are read at once, a statement that waits to alter it
-breaks the snapshot off; the snapshot goes on after it.
+different ranges are told in any order. That helps where the server's disks or the network are slow; a task's own work
+is done on one core, some 500,000 rows of TPC-H's lineitem a second with one thread as with four. While parts of a table
+are read at once, a statement that waits to alter it breaks the snapshot off; the snapshot goes on after it.
 
 An incremental snapshot (`signal.data.collection`) reads tables while the stream goes on, in chunks by key, and goes on
 after a restart. A row is told at a place in the stream where it is what the changes before it have made of it.
