@@ -37,10 +37,10 @@ class Topics:
     """What topics were asked for."""
 
     def __init__(self) -> None:
-        self.made: list[tuple[str, int, int]] = []
+        self.made: list[tuple[str, int, int, Mapping[str, str]]] = []
 
-    def ensure(self, topic: str, *, partitions: int, replication: int) -> int:
-        self.made.append((topic, partitions, replication))
+    def ensure(self, topic: str, *, partitions: int, replication: int, config: Mapping[str, str]) -> int:
+        self.made.append((topic, partitions, replication, config))
         return partitions
 
 
@@ -85,7 +85,7 @@ def test_without_context_headers_it_keeps_its_own_alone() -> None:
     ]
 
 
-def test_the_queue_is_made_with_the_replication_factor_that_is_asked_for() -> None:
+def test_the_queue_is_made_as_asked_for_and_keeps_letters_of_old_records() -> None:
     topics = Topics()
     keys = {
         "errors_tolerance": "all",
@@ -93,7 +93,7 @@ def test_the_queue_is_made_with_the_replication_factor_that_is_asked_for() -> No
         "errors_deadletterqueue_topic_replication_factor": "3",
     }
     policy(**keys).prepare(cast(TopicAdmin, topics))
-    assert topics.made == [("dlq", 1, 3)]
+    assert topics.made == [("dlq", 1, 3, {"retention.ms": "-1"})]
 
 
 @pytest.mark.parametrize(

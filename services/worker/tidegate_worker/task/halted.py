@@ -77,7 +77,8 @@ class HaltPolicy:
     def prepare(self, topics: TopicAdmin) -> None:
         """Creates the dead letter queue's topic where it is missing."""
         if self._tolerant and self._queue:
-            topics.ensure(self._queue, partitions=1, replication=self._replication)
+            # Letters keep their records' timestamps: by an old one Kafka would delete them before anybody has looked.
+            topics.ensure(self._queue, partitions=1, replication=self._replication, config={"retention.ms": "-1"})
 
     def tolerates(self, record: HaltedRecord) -> bool:
         """Whether the record is halted alone, and not the task with it."""
