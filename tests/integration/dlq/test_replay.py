@@ -41,7 +41,9 @@ class Queue:
         name = uuid.uuid4().hex[:10]
         self.topic, self.letters = f"events-{name}", f"events-{name}-dlq"
         admin = AdminClient({"bootstrap.servers": self.servers})
-        admin.create_topics([NewTopic(self.topic, 2, 1), NewTopic(self.letters, 1, 1)])
+        # The records' timestamps are of 1970.
+        forever, topics = {"retention.ms": "-1"}, ((self.topic, 2), (self.letters, 1))
+        admin.create_topics([NewTopic(name, partitions, 1, config=forever) for name, partitions in topics])
         eventually(lambda: {self.topic, self.letters} <= admin.list_topics(timeout=5).topics.keys(), timeout=DEADLINE)
 
     def halt(self, count: int) -> None:
