@@ -161,9 +161,12 @@ class Catalogue:
         file = found.get("binlog_snapshot_file", "")
         return (file, int(found["binlog_snapshot_position"])) if file else None
 
-    def log_files(self) -> list[str]:
-        """Names of the log files that are there."""
-        return [str(row[0]) for row in self.session.run("SHOW BINARY LOGS")]
+    def log_files(self) -> dict[str, int]:
+        """The log files that are there, oldest first, and their sizes in bytes.
+
+        The last one's is its end, up to which all is written; the server may have made it larger.
+        """
+        return {str(row[0]): int(row[1]) for row in self.session.run("SHOW BINARY LOGS")}
 
 
 def _text(value: Any) -> str:

@@ -194,6 +194,7 @@ class ChangeDecoder:
         # Begun in the midst, a set of MySQL's would not hold what came before.
         self._counts_gtids = mariadb or bool(position.gtids)
         self._file = position.file
+        self._read = (position.file, position.pos)
         self._open: _Transaction | None = None
         # The transaction that was passed in part comes again, whole.
         self._resumed = (position.open_gtid, position.events)
@@ -206,6 +207,11 @@ class ChangeDecoder:
     def position(self) -> Position:
         """After the last event that was decoded."""
         return self._position
+
+    @property
+    def read_to(self) -> tuple[str, int]:
+        """File and place before which there is nothing left to be told, also where a file begins or ends."""
+        return (self._position.file, self._position.pos) if self._open is not None else self._read
 
     def decode(self, events: Events) -> Decoded:
         """Decodes what was received.
@@ -283,6 +289,10 @@ class ChangeDecoder:
             if marks:
                 batches.append(transaction_batch(self._names, marks))
         self._advance(events, context, ends, files)
+        # What is in no file has no place; the events before the last file's are in another one.
+        places = events.end_pos[files[-1][0] + (len(files) > 1) :]
+        places = places[places > 0]
+        self._read = (self._file, int(places[-1]) if len(places) else 4 if len(files) > 1 else self._read[1])
         rows = np.flatnonzero(log.OPERATIONS[kinds])
         seconds = int(events.seconds[rows[-1]]) if len(rows) else 0
         return Decoded([one for one in batches if len(one)], halted, self._position, seconds)

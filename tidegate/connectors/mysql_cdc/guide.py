@@ -65,9 +65,10 @@ what differs is listed here.
 ### Monitoring
 
 The position is in the connector's offsets: `file`, `pos`, `gtids`, and `ts_sec`, when the last transaction was
-written; `SHOW SLAVE HOSTS` lists the connector under `database.server.id`. The lag is the
-metric `tidegate_task_lag_seconds`; beyond `lag.warning.seconds` it is logged once a minute as `mysql_cdc.lag`. Compare
-with `SHOW MASTER STATUS` for the lag in bytes. Heartbeats (`heartbeat.interval.ms`) show that the connector lives while
+written; `SHOW SLAVE HOSTS` lists the connector under `database.server.id`. Two metrics tell how far the connector is
+behind: `tidegate_task_lag_bytes`, how much of the log is not read yet (the sizes that `SHOW BINARY LOGS` gives, looked
+at every ten seconds), and `tidegate_task_lag_seconds`, the age of the last change; beyond `lag.warning.seconds` it is
+logged once a minute as `mysql_cdc.lag`. Heartbeats (`heartbeat.interval.ms`) show that the connector lives while
 nothing changes.
 
 ### When something fails

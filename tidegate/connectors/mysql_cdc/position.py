@@ -24,6 +24,20 @@ def place_of(file: str, pos: int) -> int:
     return ((int(found[1]) if found else 0) << _FILE_BITS) | pos
 
 
+def bytes_behind(files: Mapping[str, int], file: str, pos: int) -> int | None:
+    """How much of the log comes after a place; None where its file is not there.
+
+    Args:
+        files: the log files, oldest first, and their sizes in bytes.
+        file: the place's.
+        pos: where in the file.
+    """
+    names = list(files)
+    if file not in files:
+        return None
+    return max(0, sum(files[name] for name in names[names.index(file) :]) - pos)
+
+
 @dataclass(frozen=True, slots=True)
 class Position(SnapshotPosition):
     """Where to go on.

@@ -23,7 +23,7 @@ from tidegate.connectors.mysql_cdc.column_types import Modes
 from tidegate.connectors.mysql_cdc.columns import TableDefinition
 from tidegate.connectors.mysql_cdc.connection import Server, Session
 from tidegate.connectors.mysql_cdc.key_order import KeyOrder
-from tidegate.connectors.mysql_cdc.position import Position
+from tidegate.connectors.mysql_cdc.position import Position, bytes_behind
 from tidegate.connectors.mysql_cdc.schema_book import SchemaBook
 from tidegate.connectors.mysql_cdc.server_check import server_problems
 from tidegate.connectors.mysql_cdc.snapshot import SnapshotSession
@@ -38,7 +38,8 @@ from tidegate.telemetry.logging import get_logger
 
 log = get_logger(__name__)
 
-_LAG_LOOK_SECONDS = 60.0
+_LAG_LOOK_SECONDS = 10.0
+_LAG_WARNING_SECONDS = 60.0
 
 
 class MySqlCdcTask(SourceTask):
@@ -76,6 +77,7 @@ class MySqlCdcTask(SourceTask):
         self._keep_every: float = config["position.commit.interval.ms"] / 1000
         self._keep_due = time.monotonic() + self._keep_every
         self._lag_due = 0.0
+        self._bytes_due = 0.0
         kept = context.offset(self._partition)
         position = None if kept is None else Position.of(kept)
         self._sent = position
@@ -257,6 +259,7 @@ class MySqlCdcTask(SourceTask):
             self._context.lag(seconds=0.0)
         batches += self._beat()
         position = self._decoder.position
+        self._look_at_bytes()
         due = time.monotonic() >= self._keep_due
         if not batches and not halted and not (due and position != self._sent):
             return self._kept(None, [])
@@ -311,6 +314,14 @@ class MySqlCdcTask(SourceTask):
         lag = max(0.0, time.time() - seconds)
         self._context.lag(seconds=lag)
         if most and lag > most and time.monotonic() >= self._lag_due:
-            self._lag_due = time.monotonic() + _LAG_LOOK_SECONDS
+            self._lag_due = time.monotonic() + _LAG_WARNING_SECONDS
             position: Mapping[str, Any] = self._decoder.position.offset()
             log.warning("mysql_cdc.lag", seconds=round(lag), file=position["file"], pos=position["pos"])
+
+    def _look_at_bytes(self) -> None:
+        if time.monotonic() < self._bytes_due:
+            return
+        self._bytes_due = time.monotonic() + _LAG_LOOK_SECONDS
+        behind = bytes_behind(Catalogue(self._asking()).log_files(), *self._decoder.read_to)
+        if behind is not None:
+            self._context.lag(nbytes=behind)
