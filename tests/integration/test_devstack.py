@@ -142,7 +142,7 @@ def test_mariadb_keeps_its_rows_over_a_kill(state_dir: Path, pytestconfig: pytes
             cursor.execute("SELECT id FROM t")
             assert cursor.fetchall() == ((1,),)
         with pytest.raises(pymysql.err.OperationalError, match="Access denied"):
-            pymysql.connect(host=component.host, port=component.port("mariadb"), user="root", password="")
+            pymysql.connect(host=component.host, port=component.sql_port, user="root", password="")
         family = _family(component)
     assert _none_lives(family)
 

@@ -7,6 +7,7 @@ from tidegate.devstack.component import Component
 from tidegate.devstack.errors import ComponentMissingError, ComponentStartError, StateDirInUseError
 from tidegate.devstack.etcd import Etcd
 from tidegate.devstack.mariadb import MariaDB
+from tidegate.devstack.mysql import MySQL
 from tidegate.devstack.opensearch import OpenSearch
 from tidegate.devstack.postgres import Postgres
 from tidegate.devstack.process import OwnedProcess
@@ -23,6 +24,7 @@ __all__ = [
     "EmbeddedStack",
     "Etcd",
     "MariaDB",
+    "MySQL",
     "OpenSearch",
     "OwnedProcess",
     "Postgres",

@@ -51,6 +51,10 @@ class ChangeLedger:
         operation, after = value["op"], value["after"]
         self.events.append((topic, operation, place))
         match operation:
+            case "r" if place in rows and value["source"]["snapshot"] == "incremental":
+                was = {name: rows[place].get(name, now) for name, now in after.items()}
+                assert was == after, f"{topic} {place} is read as it was once: {after}, not {rows[place]}"
+                rows[place] = after
             case "r" | "c":
                 assert place not in rows, f"{topic} {place} is told twice: {operation} {after}, there is {rows[place]}"
                 rows[place] = after

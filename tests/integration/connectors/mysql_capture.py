@@ -1,4 +1,4 @@
-"""A database of a MariaDB server and a connector that captures it into a ledger."""
+"""A database of a MariaDB or MySQL server and a connector that captures it into a ledger."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pymysql
 from tests.integration.connectors.change_ledger import ChangeLedger
 from tests.integration.connectors.source_harness import SourceHarness
 from tidegate.connectors.mysql_cdc import MySqlCdcConnector
-from tidegate.devstack import MariaDB
+from tidegate.devstack.mysql_server import MySqlServer
 
 _DEADLINE = 60.0
 _SERVER_IDS = itertools.count(6400)
@@ -28,20 +28,20 @@ class MySqlCapture:
         server: where the database is made.
     """
 
-    def __init__(self, server: MariaDB) -> None:
+    def __init__(self, server: MySqlServer) -> None:
         self.server = server
         self.database = f"cdc_{uuid.uuid4().hex[:12]}"
         server.create_database(self.database)
         self.connection = server.connect(self.database)
         self.sql("CREATE TABLE mark (id varchar(40) PRIMARY KEY)")
         self.sql("CREATE TABLE t (id int PRIMARY KEY, v varchar(400))")
-        self.sql("INSERT INTO t SELECT seq, concat('v', seq) FROM seq_1_to_100")
+        self.sql("INSERT INTO t VALUES " + ", ".join(f"({number}, 'v{number}')" for number in range(1, 101)))
         self.ledger = ChangeLedger()
         self.harness = SourceHarness(
             MySqlCdcConnector(),
             {
                 "database.hostname": server.host,
-                "database.port": str(server.port("mariadb")),
+                "database.port": str(server.sql_port),
                 "database.user": server.user,
                 "database.password": server.password,
                 "database.server.id": str(next(_SERVER_IDS)),

@@ -369,9 +369,18 @@ def test_the_source_block_and_the_statement(capture: MySqlCapture) -> None:
     assert event[2].startswith("Write_rows")
 
 
-def test_how_far_it_is_behind(capture: MySqlCapture) -> None:
-    capture.start().catch_up()
+def test_how_far_it_is_behind(capture: MySqlCapture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tidegate.connectors.mysql_cdc.task._LAG_LOOK_SECONDS", 0)
+    capture.configure(max_batch_bytes="65536").start().catch_up()
+    capture.sql("INSERT INTO t SELECT seq, repeat('big', 100) FROM seq_1001_to_6000")
+    capture.sql("FLUSH BINARY LOGS")
+    capture.sql("INSERT INTO t SELECT seq, repeat('big', 100) FROM seq_10001_to_12000")
+    capture.poll()
+    behind, _ = capture.harness.lag
+    assert behind is not None and behind > 2000 * 300
     capture.catch_up()
+    capture.sql("FLUSH BINARY LOGS")
+    capture.until(lambda: capture.harness.lag[0] == 0)
     _, seconds = capture.harness.lag
     assert seconds is not None and seconds < 60
 
@@ -459,5 +468,55 @@ def test_a_server_that_is_killed_loses_nothing(capture: MySqlCapture) -> None:
     capture.crash()
     capture.server.start()
     capture.reconnect()
+    capture.start().catch_up()
+    assert capture.ledger.rows(capture.topic()) == capture.table()
+
+
+def _xa(capture: MySqlCapture, name: str, end: str) -> None:
+    capture.sql(f"XA START '{name}'")
+    capture.sql("UPDATE t SET v = %s WHERE id = 1", [name])
+    capture.sql(f"XA END '{name}'")
+    if "ONE PHASE" not in end:
+        capture.sql(f"XA PREPARE '{name}'")
+    capture.sql(end)
+
+
+def test_transactions_of_xa(capture: MySqlCapture) -> None:
+    capture.start().catch_up()
+    _xa(capture, "two", "XA COMMIT 'two'")
+    _xa(capture, "one", "XA COMMIT 'one' ONE PHASE")
+    capture.catch_up()
+    assert capture.ledger.rows(capture.topic()) == capture.table()
+    # What is prepared has been told: that it is undone can not be passed over.
+    _xa(capture, "undone", "XA ROLLBACK 'undone'")
+    with pytest.raises(FatalError, match=r"rolled back after it was prepared.*reset the connector's offsets"):
+        capture.until(lambda: False)
+
+
+@pytest.mark.parametrize("metadata", ["FULL", "NO_LOG"])
+def test_tables_with_system_versioning_are_refused(capture: MySqlCapture, metadata: str) -> None:
+    capture.sql("CREATE TABLE versioned (id int PRIMARY KEY, v varchar(9)) WITH SYSTEM VERSIONING")
+    with pytest.raises(FatalError, match=r"versioned has system versioning.*Exclude the table"):
+        capture.start()
+    capture.configure(table_exclude_list=r".*[.]versioned").start().catch_up()
+    capture.sql(f"SET GLOBAL binlog_row_metadata={metadata}")
+    try:
+        capture.sql("ALTER TABLE t ADD SYSTEM VERSIONING")
+        capture.sql("UPDATE t SET v = 'versioned' WHERE id = 1")
+        with pytest.raises(FatalError, match=r"[.]t has system versioning"):
+            capture.until(lambda: False)
+    finally:
+        capture.sql("SET GLOBAL binlog_row_metadata=NO_LOG")
+
+
+def test_a_server_that_is_restarted_in_good_order(capture: MySqlCapture) -> None:
+    capture.start().catch_up()
+    capture.sql("INSERT INTO t VALUES (101, 'before')")
+    capture.server.restart()
+    capture.reconnect()
+    capture.sql("INSERT INTO t VALUES (102, 'after')")
+    with pytest.raises(RetriableError):
+        capture.until(lambda: (102,) in capture.ledger.rows(capture.topic()))
+    capture.crash()
     capture.start().catch_up()
     assert capture.ledger.rows(capture.topic()) == capture.table()

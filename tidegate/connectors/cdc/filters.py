@@ -89,6 +89,9 @@ class _WithTable(CaptureFilter):
         self._inner = inner
         self._added = added
 
+    def schema(self, name: str) -> bool:
+        return name == self._added.schema or self._inner.schema(name)
+
     def table(self, table: TableId) -> bool:
         return table == self._added or self._inner.table(table)
 

@@ -32,6 +32,11 @@ _CHECKS = (
     "SELECT CONSTRAINT_SCHEMA, TABLE_NAME, CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS "
     "WHERE CHECK_CLAUSE LIKE 'json_valid(%%' AND CONSTRAINT_SCHEMA IN %s"
 )
+_VERSIONED = (
+    "SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES "
+    "WHERE TABLE_TYPE = 'SYSTEM VERSIONED' AND TABLE_SCHEMA IN %s"
+)
+_ENGINE = "SELECT ENGINE FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s"
 _JSON_CHECK = re.compile(r"json_valid\(`((?:[^`]|``)+)`\)", re.IGNORECASE)
 
 
@@ -118,6 +123,22 @@ class Catalogue:
             found[id_] = TableDefinition(id_, tuple(columns.get(id_, ())), primary, unique, charset)
         return found
 
+    def table_names(self, databases: Sequence[str]) -> list[TableId]:
+        """The tables of some databases."""
+        rows = self.session.run(_TABLES, [tuple(databases)]) if databases else []
+        return [TableId(schema, name) for schema, name, _ in rows]
+
+    def versioned(self, databases: Sequence[str]) -> list[TableId]:
+        """The tables of some databases that keep their old rows, which the log tells like rows of today."""
+        if not self.mariadb or not databases:
+            return []
+        return [TableId(schema, name) for schema, name in self.session.run(_VERSIONED, [tuple(databases)])]
+
+    def is_transactional(self, table: TableId) -> bool:
+        """Whether a consistent snapshot shows a table as it was."""
+        rows = self.session.run(_ENGINE, [*table])
+        return bool(rows) and str(rows[0][0]).lower() == "innodb"
+
     def _find_json(self, columns: Mapping[TableId, list[Column]], ask: Callable[[str], list[tuple[Any, ...]]]) -> None:
         """MariaDB's JSON is text with a check."""
         if not self.mariadb:
@@ -161,9 +182,12 @@ class Catalogue:
         file = found.get("binlog_snapshot_file", "")
         return (file, int(found["binlog_snapshot_position"])) if file else None
 
-    def log_files(self) -> list[str]:
-        """Names of the log files that are there."""
-        return [str(row[0]) for row in self.session.run("SHOW BINARY LOGS")]
+    def log_files(self) -> dict[str, int]:
+        """The log files that are there, oldest first, and their sizes in bytes.
+
+        The last one's is its end, up to which all is written; the server may have made it larger.
+        """
+        return {str(row[0]): int(row[1]) for row in self.session.run("SHOW BINARY LOGS")}
 
 
 def _text(value: Any) -> str:

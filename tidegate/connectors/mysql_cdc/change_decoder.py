@@ -21,6 +21,7 @@ from tidegate.connectors.cdc.change_batch import (
     change_batch,
     key_changed,
 )
+from tidegate.connectors.cdc.incremental import Incremental
 from tidegate.connectors.cdc.snapshot_position import KeyText, ReadUpTo
 from tidegate.connectors.cdc.topic_names import TopicNames
 from tidegate.connectors.cdc.transactions import EventCounts, TransactionMark, transaction_batch
@@ -56,6 +57,7 @@ _STANDALONE = 1
 _ROW_STATEMENTS = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD"})
 _WORD = re.compile(r"[\w$]+")
 _GTID_FLAGS = 12
+_FILE_BEGIN = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +196,7 @@ class ChangeDecoder:
         # Begun in the midst, a set of MySQL's would not hold what came before.
         self._counts_gtids = mariadb or bool(position.gtids)
         self._file = position.file
+        self._read = (position.file, position.pos)
         self._open: _Transaction | None = None
         # The transaction that was passed in part comes again, whole.
         self._resumed = (position.open_gtid, position.events)
@@ -206,6 +209,20 @@ class ChangeDecoder:
     def position(self) -> Position:
         """After the last event that was decoded."""
         return self._position
+
+    @property
+    def read_to(self) -> tuple[str, int]:
+        """File and place before which there is nothing left to be told, also where a file begins or ends."""
+        return (self._position.file, self._position.pos) if self._open is not None else self._read
+
+    @property
+    def seen_to(self) -> int:
+        """The place of the last change that was decoded, or one after it in its transaction."""
+        return self._position.place if self._open is None else max(self._position.place, place_of(*self._read))
+
+    def remember(self, incremental: Incremental) -> None:
+        """Keeps with the position how far incremental snapshots have come."""
+        self._position = replace(self._position, incremental=incremental)
 
     def decode(self, events: Events) -> Decoded:
         """Decodes what was received.
@@ -260,6 +277,12 @@ class ChangeDecoder:
                 transaction.thread = statement.thread
                 continue
             ends[index] = statement.ends or transaction.standalone or not (transaction.begun or self._mariadb)
+            if statement.undoes:
+                raise FatalError(
+                    f"A transaction of XA was rolled back after it was prepared, and so was told: {statement.text!r}.",
+                    remedy="If it changed captured tables, reset the connector's offsets to read them anew; else set "
+                    "them behind the transaction. Let coordinators commit what they have prepared.",
+                )
             if word in _ROW_STATEMENTS:
                 self._refuse(statement)
             if word not in ("CREATE", "ALTER", "DROP", "RENAME", "TRUNCATE", "SET"):
@@ -283,6 +306,12 @@ class ChangeDecoder:
             if marks:
                 batches.append(transaction_batch(self._names, marks))
         self._advance(events, context, ends, files)
+        # What is in no file has no place; the events before the last file's are in another one.
+        places = events.end_pos[files[-1][0] + (len(files) > 1) :]
+        file, pos = self._read
+        # A stream begins with the name of the file, also in the midst of it.
+        begin = pos if file == self._file else _FILE_BEGIN
+        self._read = (self._file, max(int(places.max(initial=0)), begin))
         rows = np.flatnonzero(log.OPERATIONS[kinds])
         seconds = int(events.seconds[rows[-1]]) if len(rows) else 0
         return Decoded([one for one in batches if len(one)], halted, self._position, seconds)

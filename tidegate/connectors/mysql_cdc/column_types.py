@@ -156,8 +156,8 @@ def selected(column: Column, name: str) -> str:
         column: it.
         name: it, quoted.
     """
-    # The text of a float has six digits only.
-    return f"CAST({name} AS DOUBLE)" if column.type == "float" else name
+    # The text of a float has six digits only. MySQL before 8.0.17 has no cast to double.
+    return f"({name} + 0e0)" if column.type == "float" else name
 
 
 def zero(kind: pa.DataType) -> Any:

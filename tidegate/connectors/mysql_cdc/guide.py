@@ -12,14 +12,20 @@ passed in part, and what of it is in Kafka is left out.
   stream begins there. A snapshot that was cut off goes on at the key it had come to, as the table is then; the
   stream leaves out what each part has shown already. A table without a primary key, or with one of a type whose
   text has no order (float, time, bit, enum, set), is read from its beginning again, so that those of its rows that
-  were told are told twice.
+  were told are told twice. `snapshot.max.threads` tables are read at once, all as they were at that place.
+- **Incremental snapshots.** A row in the table of signals (`signal.data.collection`) has tables read while the stream
+  goes on, in chunks by primary key, resumed at the chunk where the task was. A chunk is read at a known place in the
+  log and told when the stream has passed it, without the rows that were changed after it: an event never comes after
+  a newer one of its key. Nothing is written to the database. On MariaDB, tables of InnoDB are read without a lock;
+  elsewhere writers of the one table wait while a chunk is read (LOCK TABLES). A table without a primary key whose text
+  has an order, or a condition that the server refuses, is passed over with a warning, `mysql_cdc.incremental_skipped`.
 - **Definitions.** The log has types but, by default, no names of columns. Definitions are read at the snapshot,
   under its lock, and follow the statements in the log (CREATE, ALTER, RENAME, DROP, TRUNCATE of tables; databases'
   character sets), so that a table's records change their schema at the exact place, also when the connector lags
   behind. Each description of a table in the log is checked against its definition. What does not fit is taken from
   the log where the server has `binlog_row_metadata=FULL`, else asked from the server if that fits; else the task
-  fails with the remedy, and has told nothing wrong. Statements that are run with `sql_log_bin=0`, and tables with
-  system versioning, need that setting.
+  fails with the remedy, and has told nothing wrong. Statements that are run with `sql_log_bin=0` need that setting.
+  Tables with system versioning are refused: the log tells their old rows like rows of today.
 - **Position.** By GTID where the server has them (MariaDB always, MySQL with `gtid_mode=ON`), so that the connector
   can follow a failover; else by file and position. Standing in the midst of a large transaction it counts the
   transaction's row events: a replica writes the same ones if its `binlog_row_event_max_size` is the same.
@@ -31,15 +37,22 @@ passed in part, and what of it is in Kafka is left out.
 
 MariaDB 10.5 or newer, or MySQL 5.7 or newer, with a binary log (`log_bin`), `binlog_format=ROW`, best
 `binlog_row_image=FULL` and `binlog_row_metadata=FULL`, and a log that is kept for longer than the connector may
-stand still. **All tests run on MariaDB 10.11. No MySQL server was run**, for none can be had from the registries
-that the project builds from: MySQL's forms of GTIDs, row events, compressed transactions and binary JSON are
-written from its documentation, and tested as far as made-up bytes can.
+stand still. Tests run on MariaDB 10.11 (Debian) and, for what differs there, on MySQL 8.0.12 (from a Maven artifact;
+GTIDs, row events, binary JSON, `caching_sha2_password`, row images, purge, kill -9). The same tests with compressed
+transactions were run on MySQL 8.0.33, whose artifact is too large for each run; name another MySQL's directory in
+`TIDEGATE_MYSQL` to run them on it. `binlog_row_value_options=PARTIAL_JSON` is refused. MySQL 8.4 and 9 were not run.
 
 ```sql
 CREATE USER tidegate IDENTIFIED BY '...';
 GRANT SELECT, RELOAD, SHOW DATABASES, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO tidegate;
 -- MariaDB also: GRANT BINLOG MONITOR ON *.* TO tidegate;
+-- For incremental snapshots of tables that are locked meanwhile: GRANT LOCK TABLES ON *.* TO tidegate;
+CREATE TABLE shop.debezium_signal (id varchar(42) PRIMARY KEY, type varchar(32) NOT NULL, data varchar(2048));
+INSERT INTO shop.debezium_signal VALUES ('1', 'execute-snapshot',
+    '{"data-collections": ["shop.orders"], "type": "incremental"}');
 ```
+
+Other signals: `stop-snapshot`, `pause-snapshot`, `resume-snapshot`; `additional-conditions` chooses rows.
 
 RELOAD is for `FLUSH TABLES WITH READ LOCK`, which is held while place and definitions are read
 (`snapshot.locking.mode=minimal`). Without it: `none`, which is exact on MariaDB for tables of InnoDB. Other engines
@@ -56,18 +69,20 @@ what differs is listed here.
 - The position moves while only other tables change, without heartbeats.
 - A TIME beyond a day, or a negative one, is told with `time.precision.mode=adaptive_time_microseconds`; UUID and
   INET of MariaDB are text; a LONGTEXT with `json_valid`, which is MariaDB's JSON, is `io.debezium.data.Json`.
-- Columns' defaults are not in the schemas. Incremental snapshots by signals, and `snapshot.mode` values beside
-  those listed, are not there.
+- Columns' defaults are not in the schemas. `snapshot.mode` values beside those listed, blocking snapshots, and
+  signals by other ways than the table are not there.
 - A truncated table is a transaction with a beginning and an end; Debezium tells the beginning of each statement,
   ALTER too, and no end.
-- Changes in XA transactions are told when they are prepared.
+- Changes in XA transactions are told when they are prepared. If one is rolled back after that, the task fails, for what
+  it told is undone: reset the offsets to read the tables anew.
 
 ### Monitoring
 
 The position is in the connector's offsets: `file`, `pos`, `gtids`, and `ts_sec`, when the last transaction was
-written; `SHOW SLAVE HOSTS` lists the connector under `database.server.id`. The lag is the
-metric `tidegate_task_lag_seconds`; beyond `lag.warning.seconds` it is logged once a minute as `mysql_cdc.lag`. Compare
-with `SHOW MASTER STATUS` for the lag in bytes. Heartbeats (`heartbeat.interval.ms`) show that the connector lives while
+written; `SHOW SLAVE HOSTS` lists the connector under `database.server.id`. Two metrics tell how far the connector is
+behind: `tidegate_task_lag_bytes`, how much of the log is not read yet (the sizes that `SHOW BINARY LOGS` gives, looked
+at every ten seconds), and `tidegate_task_lag_seconds`, the age of the last change; beyond `lag.warning.seconds` it is
+logged once a minute as `mysql_cdc.lag`. Heartbeats (`heartbeat.interval.ms`) show that the connector lives while
 nothing changes.
 
 ### When something fails

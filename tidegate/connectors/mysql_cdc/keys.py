@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tidegate.connectors.cdc.keys import (
     EVENT_KEYS,
     POLL_KEYS,
@@ -24,6 +26,11 @@ MARIADB_SSL_MODES = {
     "verify-full": "verify_identity",
 }
 """The words of Debezium's MariaDB connector, and what its MySQL connector calls them."""
+
+
+def _table(value: Any) -> str | None:
+    return None if value is None or "." in value else f"{value!r} is no table: use database.table"
+
 
 _OWN = (
     server_keys(3306, "User who may replicate, see the tables' rows and, for a snapshot with a lock, RELOAD.")
@@ -110,6 +117,35 @@ _OWN = (
         group=_SNAPSHOT,
     )
     .merged(snapshot_keys("database", 20_480))
+    .define(
+        "snapshot.max.threads",
+        Type.INT,
+        1,
+        Importance.MEDIUM,
+        "How many tables of the snapshot are read at once, each over a connection of its own; all see the same place "
+        "in the log. With snapshot.locking.mode=none as many as happen to see it, and one on MySQL.",
+        validator=between(1, 64),
+        group=_SNAPSHOT,
+    )
+    .define(
+        "signal.data.collection",
+        Type.STRING,
+        None,
+        Importance.MEDIUM,
+        "Table, as database.table, in which a row asks for an incremental snapshot: columns id, type and data. Its "
+        "changes are told only where it is captured as well.",
+        validator=_table,
+        group=_SNAPSHOT,
+    )
+    .define(
+        "incremental.snapshot.chunk.size",
+        Type.INT,
+        1024,
+        Importance.LOW,
+        "Rows of a chunk of an incremental snapshot; a chunk is held in memory until its place in the stream has come.",
+        validator=at_least(1),
+        group=_SNAPSHOT,
+    )
     .define(
         "schema.history.internal.store.only.captured.tables.ddl",
         Type.BOOLEAN,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from tidegate.connectors.cdc.incremental import Incremental
 from tidegate.connectors.cdc.snapshot_position import SnapshotPosition
 
 _NUMBER = re.compile(r"\.(\d+)$")
@@ -24,6 +25,20 @@ def place_of(file: str, pos: int) -> int:
     return ((int(found[1]) if found else 0) << _FILE_BITS) | pos
 
 
+def bytes_behind(files: Mapping[str, int], file: str, pos: int) -> int | None:
+    """How much of the log comes after a place; None where its file is not there.
+
+    Args:
+        files: the log files, oldest first, and their sizes in bytes.
+        file: the place's.
+        pos: where in the file.
+    """
+    names = list(files)
+    if file not in files:
+        return None
+    return max(0, sum(files[name] for name in names[names.index(file) :]) - pos)
+
+
 @dataclass(frozen=True, slots=True)
 class Position(SnapshotPosition):
     """Where to go on.
@@ -37,6 +52,7 @@ class Position(SnapshotPosition):
         server_id: of the server that wrote the last event.
         ts_sec: when it was written, in seconds since 1970.
         server: the server that the log was read from.
+        incremental: how far incremental snapshots have come.
     """
 
     file: str
@@ -47,6 +63,7 @@ class Position(SnapshotPosition):
     server_id: int = 0
     ts_sec: int = 0
     server: str = ""
+    incremental: Incremental = field(default_factory=Incremental)
 
     @property
     def place(self) -> int:
@@ -68,6 +85,8 @@ class Position(SnapshotPosition):
         if self.open_gtid:
             found["open_gtid"] = self.open_gtid
         found |= self.snapshot_offset()
+        if self.incremental != Incremental():
+            found["incremental"] = self.incremental.offset()
         return found
 
     @classmethod
@@ -82,5 +101,6 @@ class Position(SnapshotPosition):
             int(offset.get("server_id") or 0),
             int(offset.get("ts_sec") or 0),
             offset.get("server", ""),
+            Incremental.of(offset.get("incremental", {})),
         )
         return place.with_snapshots_of(offset)

@@ -14,7 +14,14 @@ from tidegate.connectors.cdc.table_id import TableId
 from tidegate.connectors.mysql_cdc import ddl
 from tidegate.connectors.mysql_cdc.columns import TableDefinition
 from tidegate.connectors.mysql_cdc.table_map import TableMap
-from tidegate.connectors.mysql_cdc.table_schema import SchemaRules, TableSchema, mismatch, told_definition
+from tidegate.connectors.mysql_cdc.table_schema import (
+    SchemaRules,
+    TableSchema,
+    is_versioned,
+    mismatch,
+    told_definition,
+    versioned_error,
+)
 from tidegate.errors import FatalError
 from tidegate.telemetry.logging import get_logger
 
@@ -202,6 +209,12 @@ class SchemaBook:
         self._schemas[id(described)] = (described, schema)
         return schema
 
+    def known(self, table: TableId) -> TableDefinition | None:
+        """The definition of a table that may never have been in the log; the server's where none is known."""
+        if table not in self.tables and self._tracked(table) and (found := self._current(table)) is not None:
+            self._put(table, found)
+        return self.tables.get(table)
+
     def _definition(self, described: TableMap) -> TableDefinition:
         table = described.table
         known = self.tables.get(table)
@@ -209,6 +222,8 @@ class SchemaBook:
         if why is None:
             assert known is not None
             return known
+        if known is not None and is_versioned(known, described) and (described.names or ["row_end"])[-1] == "row_end":
+            raise versioned_error(table)
         found = told_definition(described, known, self._charset_of)
         origin = "log"
         if found is None:

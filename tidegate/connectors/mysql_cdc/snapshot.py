@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,9 +17,15 @@ from tidegate.connectors.mysql_cdc.columns import Column, TableDefinition
 from tidegate.connectors.mysql_cdc.connection import Session
 from tidegate.connectors.mysql_cdc.packets import PacketReader, Packets
 from tidegate.errors import FatalError, RetriableError
+from tidegate.telemetry.logging import get_logger
+
+log = get_logger(__name__)
 
 _QUERY = 0x03
+_REPEATABLE_READ = "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"
+_BEGIN = "START TRANSACTION WITH CONSISTENT SNAPSHOT"
 _SILENT_SECONDS = 300.0
+_CHUNK_BYTES = 8 * 1024 * 1024
 _END, _ERROR, _NULL = 0xFE, 0xFF, 0xFB
 _LONGEST_END = 9
 
@@ -62,6 +68,8 @@ class SnapshotSession:
 
     def __init__(self, session: Session, locking: str, *, lock_seconds: int) -> None:
         self.session = session
+        self.sessions = [session]
+        """All that see the tables so; the first is :attr:`session`."""
         self._locked = locking != "none"
         self._kept_locked = locking == "extended"
         try:
@@ -74,7 +82,7 @@ class SnapshotSession:
         session = self.session
         self.catalogue = Catalogue(session)
         session.run(f"SET SESSION lock_wait_timeout={lock_seconds}")
-        session.run("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        session.run(_REPEATABLE_READ)
         if self._locked:
             try:
                 session.run("FLUSH TABLES WITH READ LOCK")
@@ -84,7 +92,7 @@ class SnapshotSession:
                     remedy="Grant RELOAD to the user, or set snapshot.locking.mode=none, which on MariaDB is as exact "
                     "for tables of InnoDB.",
                 ) from error
-        session.run("START TRANSACTION WITH CONSISTENT SNAPSHOT")
+        session.run(_BEGIN)
         place = self.catalogue.snapshot_place() if self.catalogue.mariadb else None
         if place is None or self._locked:
             self.end = self.catalogue.log_end()
@@ -96,56 +104,162 @@ class SnapshotSession:
         if self._locked and not self._kept_locked:
             self.session.run("UNLOCK TABLES")
 
-    def rows(
-        self, definition: TableDefinition, key: Sequence[int], after: KeyText | None, rows: int, nbytes: int
-    ) -> Iterator[TextRows]:
-        """The rows of a table, in batches.
+    def join(self, connect: Callable[[], Session], wanted: int) -> None:
+        """Opens more sessions that see the same place, before :meth:`unlock`.
 
         Args:
-            definition: of the table.
-            key: places of the columns that order it; none for any order.
-            after: begins after this key.
-            rows: most rows of a batch.
-            nbytes: about the most bytes of a batch.
+            connect: gives a new session.
+            wanted: how many; without a lock only those that happen to see the place are kept.
 
         Raises:
             TidegateError: the server is away, or refuses.
         """
-        reader = self.session.command(_QUERY, self._query(definition, key, after).encode())
-        result = _Result(self.session, reader, len(definition.columns))
-        while True:
-            found = result.take(rows, nbytes)
-            if found is None:
-                return
-            yield found
+        if not self._locked and not self.catalogue.mariadb:
+            return
+        for _ in range(wanted):
+            session = connect()
+            self.sessions.append(session)
+            session.run(_REPEATABLE_READ)
+            session.run(_BEGIN)
+            if not self._locked and Catalogue(session).snapshot_place() != (self.end.file, self.end.pos):
+                self.sessions.remove(session)
+                session.close()
+        if len(self.sessions) <= wanted:
+            log.info("mysql_cdc.snapshot_sessions", wanted=wanted + 1, sessions=len(self.sessions))
 
     def close(self) -> None:
-        """Ends the transaction and the connection."""
-        self.session.close()
+        """Ends the transactions and the connections."""
+        for session in self.sessions:
+            session.close()
 
-    def _query(self, definition: TableDefinition, key: Sequence[int], after: KeyText | None) -> str:
-        columns = ", ".join(selected(column, quoted(column.name)) for column in definition.columns)
-        query = f"SELECT {columns} FROM {table_name(definition.table)}"  # noqa: S608
-        ordered = [definition.columns[index] for index in key]
-        if after is not None:
-            query += " WHERE " + self._after(ordered, after)
-        if ordered:
-            query += " ORDER BY " + ", ".join(quoted(column.name) for column in ordered)
-        return query
 
-    def _after(self, ordered: Sequence[Column], after: KeyText) -> str:
-        # Comparing row with row would not use the index.
-        parts = []
-        for place in range(len(ordered)):
-            equal = [
-                f"{quoted(column.name)} = {key_literal(self.session, column, text)}"
-                for column, text in zip(ordered[:place], after[:place], strict=True)
-            ]
-            column = ordered[place]
-            parts.append(
-                " AND ".join([*equal, f"{quoted(column.name)} > {key_literal(self.session, column, after[place])}"])
-            )
-        return " OR ".join(f"({part})" for part in parts)
+class ChunkSession:
+    """Reads parts of tables, each as it was at one place in the log.
+
+    Tables of InnoDB on MariaDB are read in a consistent snapshot, whose place the server tells. Elsewhere writers of
+    the one table wait while a part is read.
+
+    Args:
+        session: becomes its own, also where this fails.
+        server: the server that the log is read from.
+        lock_seconds: how long to wait for a lock.
+
+    Raises:
+        TidegateError: the server is away, or another one.
+    """
+
+    def __init__(self, session: Session, server: str, *, lock_seconds: int) -> None:
+        self._session = session
+        try:
+            self._catalogue = Catalogue(session)
+            if self._catalogue.server_id() != server:
+                raise RetriableError(f"The {session.server.name} is not the one that the log is read from any more.")
+            session.run(f"SET SESSION lock_wait_timeout={lock_seconds}")
+            session.run(_REPEATABLE_READ)
+        except BaseException:
+            session.close()
+            raise
+
+    def chunk(
+        self, definition: TableDefinition, key: Sequence[int], after: KeyText | None, rows: int, condition: str
+    ) -> tuple[list[TextRows], LogEnd]:
+        """The next rows of a table in the order of a key, and the place at which the table was so.
+
+        Args:
+            definition: of the table.
+            key: places of the columns that order it.
+            after: begins after this key.
+            rows: most rows.
+            condition: SQL that chooses rows; empty for all.
+
+        Raises:
+            TidegateError: the server is away, or refuses; the session can not be used any more.
+        """
+        session = self._session
+        consistent = self._catalogue.mariadb and self._catalogue.is_transactional(definition.table)
+        session.run(_BEGIN if consistent else f"LOCK TABLES {table_name(definition.table)} READ")
+        place = self._catalogue.snapshot_place() if consistent else None
+        end = self._catalogue.log_end() if place is None else LogEnd(*place, "")
+        read = read_rows(
+            session, definition, key, after, rows=rows, nbytes=_CHUNK_BYTES, condition=condition, limit=rows
+        )
+        found = list(read)
+        session.run("COMMIT" if consistent else "UNLOCK TABLES")
+        return found, end
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._session.close()
+
+
+def read_rows(
+    session: Session,
+    definition: TableDefinition,
+    key: Sequence[int],
+    after: KeyText | None,
+    *,
+    rows: int,
+    nbytes: int,
+    condition: str = "",
+    limit: int = 0,
+) -> Iterator[TextRows]:
+    """The rows of a table, in batches.
+
+    Args:
+        session: reads them.
+        definition: of the table.
+        key: places of the columns that order it; none for any order.
+        after: begins after this key.
+        rows: most rows of a batch.
+        nbytes: about the most bytes of a batch.
+        condition: SQL that chooses rows; empty for all.
+        limit: most rows in all; 0 for no limit.
+
+    Raises:
+        TidegateError: the server is away, or refuses.
+    """
+    query = _query(session, definition, key, after, condition, limit)
+    reader = session.command(_QUERY, query.encode())
+    result = _Result(session, reader, len(definition.columns))
+    while True:
+        found = result.take(rows, nbytes)
+        if found is None:
+            return
+        yield found
+
+
+def _query(
+    session: Session,
+    definition: TableDefinition,
+    key: Sequence[int],
+    after: KeyText | None,
+    condition: str,
+    limit: int,
+) -> str:
+    columns = ", ".join(selected(column, quoted(column.name)) for column in definition.columns)
+    query = f"SELECT {columns} FROM {table_name(definition.table)}"  # noqa: S608
+    ordered = [definition.columns[index] for index in key]
+    conditions = [f"({condition})"] if condition else []
+    if after is not None:
+        conditions.append(f"({_after(session, ordered, after)})")
+    if conditions:
+        query += " WHERE " + " AND ".join(conditions)
+    if ordered:
+        query += " ORDER BY " + ", ".join(quoted(column.name) for column in ordered)
+    return f"{query} LIMIT {limit}" if limit else query
+
+
+def _after(session: Session, ordered: Sequence[Column], after: KeyText) -> str:
+    # Comparing row with row would not use the index.
+    parts = []
+    for place in range(len(ordered)):
+        equal = [
+            f"{quoted(column.name)} = {key_literal(session, column, text)}"
+            for column, text in zip(ordered[:place], after[:place], strict=True)
+        ]
+        column = ordered[place]
+        parts.append(" AND ".join([*equal, f"{quoted(column.name)} > {key_literal(session, column, after[place])}"]))
+    return " OR ".join(f"({part})" for part in parts)
 
 
 class _Result:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-import numpy as np
+import pyarrow as pa
 
-from tidegate.connectors.cdc.change_batch import READ, Changes, change_batch
+from tidegate.connectors.cdc.at_once import pieces_at_once
 from tidegate.connectors.cdc.filters import Choice
-from tidegate.connectors.cdc.snapshot_position import KeyText, ReadUpTo, SnapshotProgress
-from tidegate.connectors.cdc.snapshot_steps import Halted, Step, each_and_last, snapshot_marks, told_steps
+from tidegate.connectors.cdc.snapshot_position import KeyText, ReadUpTo
+from tidegate.connectors.cdc.snapshot_steps import Step, each_and_last, snapshot_marks, told_steps
 from tidegate.connectors.cdc.table_id import TableId
 from tidegate.connectors.mysql_cdc.columns import TableDefinition
+from tidegate.connectors.mysql_cdc.connection import Session
 from tidegate.connectors.mysql_cdc.key_order import key_texts, ordered_key
 from tidegate.connectors.mysql_cdc.position import Position, place_of
-from tidegate.connectors.mysql_cdc.snapshot import SnapshotSession, TextRows
+from tidegate.connectors.mysql_cdc.read_events import read_events
+from tidegate.connectors.mysql_cdc.snapshot import SnapshotSession, TextRows, read_rows
 from tidegate.connectors.mysql_cdc.source_block import SourceBlocks
-from tidegate.connectors.mysql_cdc.table_schema import SchemaRules, TableSchema, apart
-from tidegate.records.envelope import Batch
+from tidegate.connectors.mysql_cdc.table_schema import SchemaRules, TableSchema
 from tidegate.sdk.config_def import Config
 from tidegate.telemetry.logging import get_logger
 
@@ -27,8 +30,29 @@ log = get_logger(__name__)
 _BATCH_BYTES = 8 * 1024 * 1024
 
 
+@dataclass(slots=True)
+class _Reading:
+    """A table that is being read.
+
+    Args:
+        schema: its own.
+        ordered: places of the columns of its order; none for any order.
+        earlier: ranges that were read in earlier snapshots.
+        opening: whether no rows have been told.
+    """
+
+    schema: TableSchema
+    ordered: Sequence[int]
+    earlier: Sequence[ReadUpTo]
+    opening: bool
+
+
+_Piece = tuple[_Reading, TextRows | None, bool]
+"""Rows of a table, and whether they are its last."""
+
+
 class SnapshotReader:
-    """Reads the captured tables in order of their names.
+    """Reads the captured tables, in order of their names where one is read at a time.
 
     Tables with a key are read in its order. What an earlier snapshot has read is not read again: the position tells
     which ranges of keys were read at which place in the log, and the stream leaves out the changes each has shown.
@@ -66,6 +90,7 @@ class SnapshotReader:
         if base is None:
             base = Position(self._end.file, self._end.pos, self._end.gtids, server=server)
         self._position = base.resumed(self._boundary)
+        self._closed = threading.Event()
         self._steps = told_steps(self._all())
         progress = self._position.snapshot
         done = len(progress.done) if progress else 0
@@ -85,80 +110,59 @@ class SnapshotReader:
         return self._position.finished()
 
     def close(self) -> None:
-        """Closes the session."""
+        """Ends the reading and closes the sessions."""
+        self._closed.set()
         self._session.close()
 
     def _all(self) -> Iterator[Step[Position]]:
         progress = self._position.snapshot
         assert progress is not None
-        tables = [
+        wanted = [
             definition
             for table, definition in sorted(self._tables.items())
-            if self._rules.capture.table(table) and table.name in self._chosen
+            if self._rules.capture.table(table) and table.name in self._chosen and table.name not in progress.done
         ]
-        wanted = [one for one in tables if one.table.name not in progress.done]
-        first = not progress.rows
-        for number, definition in enumerate(wanted):
-            for step in self._table(definition, first=first, last=number == len(wanted) - 1):
-                first &= step.batch is None
-                yield step
+        first, ended = not progress.rows, 0
+        sessions = self._session.sessions[: max(1, len(wanted))]
+        for reading, rows, final in pieces_at_once(sessions, wanted, self._pieces, self._closed):
+            ended += final
+            step = self._step(reading, rows, final=final, first=first, last=final and ended == len(wanted))
+            first &= step.batch is None
+            yield step
 
-    def _table(self, definition: TableDefinition, *, first: bool, last: bool) -> Iterator[Step[Position]]:
-        name = definition.table.name
+    def _pieces(self, session: Session, definition: TableDefinition) -> Iterator[_Piece]:
+        """A table's rows; one piece without rows where it has none."""
         schema = self._rules.schema(definition)
-        earlier = list(self._position.ranges.get(name, ()))
-        ordered = ordered_key(schema)
-        after = earlier[-1].key if earlier and ordered else None
-        opening = not earlier
-        read = self._session.rows(definition, ordered, after, self._rows, _BATCH_BYTES)
+        earlier = list(self._position.ranges.get(definition.table.name, ()))
+        reading = _Reading(schema, ordered_key(schema), earlier, opening=not earlier)
+        after = earlier[-1].key if earlier and reading.ordered else None
+        some = False
+        read = read_rows(session, definition, reading.ordered, after, rows=self._rows, nbytes=_BATCH_BYTES)
         for rows, final in each_and_last(read):
-            batch, key, halted = self._events(schema, rows, opening=opening, closing=final, first=first, last=last)
-            opening = first = False
-            yield Step(batch, self._advanced(name, len(rows), earlier, key if ordered else None, done=final), halted)
-        if name not in (self._position.snapshot or SnapshotProgress()).done:
-            yield Step(None, self._advanced(name, 0, earlier, None, done=True))
+            some = True
+            yield reading, rows, final
+        if not some:
+            yield reading, None, True
+
+    def _step(
+        self, reading: _Reading, rows: TextRows | None, *, final: bool, first: bool, last: bool
+    ) -> Step[Position]:
+        name = reading.schema.definition.table.name
+        if rows is None:
+            return Step(None, self._advanced(name, 0, reading.earlier, None, done=True))
+
+        def source(count: int) -> pa.StructArray:
+            marks = snapshot_marks(count, reading.opening, final, first, last)
+            table, end = reading.schema.definition.table, self._end
+            return self._blocks.snapshot(table, marks, millis=self._millis, file=end.file, pos=end.pos)
+
+        batch, keys, halted = read_events(reading.schema, rows, source)
+        reading.opening = False
+        key = key_texts(reading.schema, keys[-1:])[0] if keys is not None and reading.ordered else None
+        return Step(batch, self._advanced(name, len(rows), reading.earlier, key, done=final), halted)
 
     def _advanced(
         self, table: str, rows: int, earlier: Sequence[ReadUpTo], key: KeyText | None, *, done: bool
     ) -> Position:
         self._position = self._position.advanced(table, rows, earlier, key, done=done)
         return self._position
-
-    def _events(
-        self, schema: TableSchema, rows: TextRows, *, opening: bool, closing: bool, first: bool, last: bool
-    ) -> tuple[Batch | None, KeyText | None, Sequence[Halted]]:
-        count = len(rows)
-        problems: dict[int, str] = {}
-        values = {}
-        for index, column in schema.columns.items():
-            cells = rows.cells(index)
-            try:
-                values[index] = column.from_text(cells)
-            except (ValueError, ArithmeticError):
-                values[index] = apart(column.from_text, cells, column.column.name, problems)
-        after = schema.rows(values, count, fill=bool(problems))
-        keys = schema.keys(values)
-        key = None if keys is None else key_texts(schema, keys[-1:])[0]
-        source = self._blocks.snapshot(
-            schema.definition.table,
-            snapshot_marks(count, opening, closing, first, last),
-            millis=self._millis,
-            file=self._end.file,
-            pos=self._end.pos,
-        )
-        changes = Changes(np.full(count, READ, np.uint8), None, after, None, keys, source)
-        if not problems:
-            return change_batch(schema.shape, changes, tombstones=False), key, ()
-        halted = [(schema.shape.topic, _raw(rows, row), problem) for row, problem in sorted(problems.items())]
-        good = [row for row in range(count) if row not in problems]
-        if not good:
-            return None, key, halted
-        return change_batch(schema.shape, changes.take(np.array(good)), tombstones=False), key, halted
-
-
-def _raw(rows: TextRows, row: int) -> bytes:
-    values = []
-    for start, length in zip(rows.start, rows.length, strict=True):
-        begin, size = int(start[row]), int(length[row])
-        values.append(b"\\N" if size < 0 else rows.data[begin : begin + size].tobytes())
-    return b"\t".join(values)

@@ -11,6 +11,7 @@ from tidegate.connectors.cdc.change_batch import EventShape
 from tidegate.connectors.cdc.filters import CaptureFilter
 from tidegate.connectors.cdc.masking import ColumnMasks, Mask
 from tidegate.connectors.cdc.message_keys import MessageKeys
+from tidegate.connectors.cdc.table_id import TableId
 from tidegate.connectors.cdc.topic_names import TopicNames
 from tidegate.connectors.jdbc.postgres.cells import Cells
 from tidegate.connectors.mysql_cdc import table_map as log
@@ -18,6 +19,7 @@ from tidegate.connectors.mysql_cdc.column_types import ColumnType, Modes, column
 from tidegate.connectors.mysql_cdc.columns import Column, TableDefinition
 from tidegate.connectors.mysql_cdc.log_values import LogReader, Values, log_reader
 from tidegate.connectors.mysql_cdc.table_map import MapColumn, TableMap
+from tidegate.errors import FatalError
 
 _CODES: Mapping[str, frozenset[int]] = {
     "tinyint": frozenset({log.TINY}),
@@ -240,6 +242,20 @@ class SchemaRules:
         return TableSchema(
             definition, columns, tuple(row), tuple(key), shape, () if described is None else described.columns
         )
+
+
+def versioned_error(table: TableId) -> FatalError:
+    """What is said of a table whose old rows are in the log like rows of today."""
+    return FatalError(
+        f"The table {table.name} has system versioning, so that the log tells its old rows like rows of today.",
+        remedy="Exclude the table (table.exclude.list), or ALTER TABLE ... DROP SYSTEM VERSIONING before it is read.",
+    )
+
+
+def is_versioned(definition: TableDefinition, described: TableMap) -> bool:
+    """Whether the log describes a table with the two columns that system versioning adds behind the defined ones."""
+    added = described.columns[len(definition.columns) :]
+    return len(added) == 2 and all(one.type == log.TIMESTAMP2 and one.meta == 6 for one in added)
 
 
 def mismatch(definition: TableDefinition, described: TableMap) -> str | None:

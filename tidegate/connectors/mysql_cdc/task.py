@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from tidegate.connectors.cdc.filters import CaptureFilter
 from tidegate.connectors.cdc.heartbeat import Heartbeat
+from tidegate.connectors.cdc.incremental import Incremental
 from tidegate.connectors.cdc.masking import ColumnMasks
 from tidegate.connectors.cdc.message_keys import MessageKeys
 from tidegate.connectors.cdc.table_id import TableId
@@ -22,14 +23,15 @@ from tidegate.connectors.mysql_cdc.change_decoder import ChangeDecoder, EventRul
 from tidegate.connectors.mysql_cdc.column_types import Modes
 from tidegate.connectors.mysql_cdc.columns import TableDefinition
 from tidegate.connectors.mysql_cdc.connection import Server, Session
+from tidegate.connectors.mysql_cdc.incremental_reader import IncrementalReader
 from tidegate.connectors.mysql_cdc.key_order import KeyOrder
-from tidegate.connectors.mysql_cdc.position import Position
+from tidegate.connectors.mysql_cdc.position import Position, bytes_behind, place_of
 from tidegate.connectors.mysql_cdc.schema_book import SchemaBook
 from tidegate.connectors.mysql_cdc.server_check import server_problems
 from tidegate.connectors.mysql_cdc.snapshot import SnapshotSession
 from tidegate.connectors.mysql_cdc.snapshot_reader import SnapshotReader
 from tidegate.connectors.mysql_cdc.source_block import SourceBlocks
-from tidegate.connectors.mysql_cdc.table_schema import SchemaRules
+from tidegate.connectors.mysql_cdc.table_schema import SchemaRules, versioned_error
 from tidegate.errors import FatalError, TidegateError
 from tidegate.records.envelope import Batch, SourceBatch, envelope
 from tidegate.sdk.config_def import Config
@@ -38,7 +40,9 @@ from tidegate.telemetry.logging import get_logger
 
 log = get_logger(__name__)
 
-_LAG_LOOK_SECONDS = 60.0
+_CHUNK_WAIT_SECONDS = 0.01
+_LAG_LOOK_SECONDS = 10.0
+_LAG_WARNING_SECONDS = 60.0
 
 
 class MySqlCdcTask(SourceTask):
@@ -48,6 +52,7 @@ class MySqlCdcTask(SourceTask):
         self._session: Session | None = None
         self._stream: BinlogStream | None = None
         self._snapshot: SnapshotReader | None = None
+        self._incremental: IncrementalReader | None = None
         self._polling = threading.Lock()
 
     def start(self, config: Config, context: SourceContext) -> None:
@@ -68,7 +73,11 @@ class MySqlCdcTask(SourceTask):
             self._blocks.field,
         )
         collations = self._catalogue.charset_of_collations()
-        self._book = SchemaBook(self._names.prefix, self._rules, self._tracked, collations.get, self._current)
+        signals = config["signal.data.collection"]
+        # The table of signals is read in the stream, whether or not it is captured.
+        self._followed = self._capture if signals is None else self._capture.with_table(TableId(*signals.split(".", 1)))
+        of_stream = replace(self._rules, capture=self._followed)
+        self._book = SchemaBook(self._names.prefix, of_stream, self._tracked, collations.get, self._current)
         self._heartbeat = Heartbeat(self._names, config["heartbeat.interval.ms"])
         self._nothing = envelope(self._names.prefix, pa.nulls(0, pa.struct([])))
         self._wait: float = config["poll.interval.ms"] / 1000
@@ -76,6 +85,7 @@ class MySqlCdcTask(SourceTask):
         self._keep_every: float = config["position.commit.interval.ms"] / 1000
         self._keep_due = time.monotonic() + self._keep_every
         self._lag_due = 0.0
+        self._bytes_due = 0.0
         kept = context.offset(self._partition)
         position = None if kept is None else Position.of(kept)
         self._sent = position
@@ -91,7 +101,7 @@ class MySqlCdcTask(SourceTask):
     def stop(self) -> None:
         # A poll in another thread has the connections until it ends.
         with self._polling:
-            for one in (self._snapshot, self._stream, self._session):
+            for one in (self._snapshot, self._incremental, self._stream, self._session):
                 if one is not None:
                     one.close()
 
@@ -99,8 +109,8 @@ class MySqlCdcTask(SourceTask):
 
     def _tracked(self, table: TableId) -> bool:
         if self._config["schema.history.internal.store.only.captured.tables.ddl"] and table.table:
-            return self._capture.table(table)
-        return self._capture.schema(table.schema)
+            return self._followed.table(table)
+        return self._followed.schema(table.schema)
 
     def _current(self, table: TableId) -> TableDefinition | None:
         return Catalogue(self._asking()).tables([table.schema], table).get(table)
@@ -153,14 +163,17 @@ class MySqlCdcTask(SourceTask):
         return SnapshotSession(self._server.connect(), self._config["snapshot.locking.mode"], lock_seconds=seconds)
 
     def _take_definitions(self, catalogue: Catalogue) -> Mapping[TableId, TableDefinition]:
-        databases = catalogue.databases(self._capture.schema)
+        databases = catalogue.databases(self._followed.schema)
         tables = catalogue.tables(sorted(databases))
+        for table in filter(self._capture.table, catalogue.versioned(sorted(databases))):
+            raise versioned_error(table)
         self._book.begin(tables, databases)
         return tables
 
     def _read_tables(self, base: Position | None) -> None:
         session = self._snapshot_session()
         try:
+            session.join(self._server.connect, self._config["snapshot.max.threads"] - 1)
             if base is None:
                 tables = self._take_definitions(session.catalogue)
             else:
@@ -212,6 +225,10 @@ class MySqlCdcTask(SourceTask):
             order.boundaries,
             mariadb=self._catalogue.mariadb,
         )
+        if config["signal.data.collection"]:
+            self._incremental = IncrementalReader(
+                self._server, self._asking, self._capture, self._book, self._rules, self._blocks, config
+            )
         self._stream = BinlogStream(
             self._server.connect(),
             self._catalogue,
@@ -239,8 +256,9 @@ class MySqlCdcTask(SourceTask):
         if self._stream is None:
             self._context.stopping.wait(self._wait)
             return self._kept(None, [])
+        waits = bool(self._decoder.position.incremental.wanted) and not self._decoder.position.incremental.paused
         try:
-            events = self._stream.take(self._wait, self._most_bytes)
+            events = self._stream.take(_CHUNK_WAIT_SECONDS if waits else self._wait, self._most_bytes)
         except FatalError as error:
             return self._anew(error)
         batches: list[Batch] = []
@@ -250,17 +268,43 @@ class MySqlCdcTask(SourceTask):
             for topic, raw, message in decoded.halted:
                 self._context.halt(topic, raw, message)
                 halted = True
-            batches += decoded.batches
+            batches += self._visible(decoded.batches)
             if decoded.seconds:
                 self._look_at_lag(decoded.seconds)
         else:
             self._context.lag(seconds=0.0)
+        halted |= self._chunk(batches)
         batches += self._beat()
         position = self._decoder.position
+        kept = Incremental() if self._sent is None else self._sent.incremental
+        self._look_at_bytes()
         due = time.monotonic() >= self._keep_due
-        if not batches and not halted and not (due and position != self._sent):
+        due &= position != self._sent
+        if not batches and not halted and not due and position.incremental == kept:
             return self._kept(None, [])
         return self._kept(position, batches)
+
+    def _visible(self, batches: Sequence[Batch]) -> list[Batch]:
+        """The batches that are told: those of the table of signals are only where it is captured by itself."""
+        reader = self._incremental
+        if reader is None:
+            return list(batches)
+        self._decoder.remember(reader.take(batches, self._decoder.position.incremental))
+        return [batch for batch in batches if batch.topic != reader.hidden_topic]
+
+    def _chunk(self, batches: list[Batch]) -> bool:
+        """Adds a chunk of an incremental snapshot whose place has come; whether some of it is halted."""
+        if self._incremental is None:
+            return False
+        passed = place_of(*self._decoder.read_to)
+        told = self._incremental.due(self._decoder.position, seen=self._decoder.seen_to, passed=passed)
+        if told is None:
+            return False
+        self._decoder.remember(told.state)
+        for topic, raw, message in told.halted:
+            self._context.halt(topic, raw, message)
+        batches += told.batches
+        return bool(told.halted)
 
     def _kept(self, position: Position | None, batches: Sequence[Batch]) -> Sequence[SourceBatch]:
         """The batches with what is to be kept after them: definitions first, so that none is kept without the other."""
@@ -311,6 +355,14 @@ class MySqlCdcTask(SourceTask):
         lag = max(0.0, time.time() - seconds)
         self._context.lag(seconds=lag)
         if most and lag > most and time.monotonic() >= self._lag_due:
-            self._lag_due = time.monotonic() + _LAG_LOOK_SECONDS
+            self._lag_due = time.monotonic() + _LAG_WARNING_SECONDS
             position: Mapping[str, Any] = self._decoder.position.offset()
             log.warning("mysql_cdc.lag", seconds=round(lag), file=position["file"], pos=position["pos"])
+
+    def _look_at_bytes(self) -> None:
+        if time.monotonic() < self._bytes_due:
+            return
+        self._bytes_due = time.monotonic() + _LAG_LOOK_SECONDS
+        behind = bytes_behind(Catalogue(self._asking()).log_files(), *self._decoder.read_to)
+        if behind is not None:
+            self._context.lag(nbytes=behind)

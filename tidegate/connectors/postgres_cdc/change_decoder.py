@@ -20,6 +20,7 @@ from tidegate.connectors.cdc.change_batch import (
     Operations,
     change_batch,
 )
+from tidegate.connectors.cdc.incremental import Incremental
 from tidegate.connectors.cdc.snapshot_position import KeyText, ReadUpTo
 from tidegate.connectors.cdc.topic_names import TopicNames
 from tidegate.connectors.cdc.transactions import EventCounts, TransactionMark, transaction_batch
@@ -30,7 +31,6 @@ from tidegate.connectors.jdbc.postgres.moments import EPOCH_MICROS
 from tidegate.connectors.postgres_cdc import frames as message
 from tidegate.connectors.postgres_cdc.column_types import placeholder
 from tidegate.connectors.postgres_cdc.frames import Frames, TupleCells, tuple_cells
-from tidegate.connectors.postgres_cdc.incremental import Incremental
 from tidegate.connectors.postgres_cdc.position import Position
 from tidegate.connectors.postgres_cdc.relation import parse_relation
 from tidegate.connectors.postgres_cdc.row_values import (

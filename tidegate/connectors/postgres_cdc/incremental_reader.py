@@ -11,11 +11,12 @@ import numpy as np
 import pyarrow as pa
 
 from tidegate.connectors.cdc.change_batch import READ, Changes, change_batch
+from tidegate.connectors.cdc.incremental import Incremental, Signal, WantedTable, signalled
 from tidegate.connectors.cdc.snapshot_position import KeyText
 from tidegate.connectors.cdc.table_id import TableId
 from tidegate.connectors.postgres_cdc.catalogue import Catalogue
 from tidegate.connectors.postgres_cdc.connection import Server
-from tidegate.connectors.postgres_cdc.incremental import Incremental, Signal, Visible, WantedTable, signalled
+from tidegate.connectors.postgres_cdc.incremental import Visible
 from tidegate.connectors.postgres_cdc.lsn import parse_lsn
 from tidegate.connectors.postgres_cdc.position import Position
 from tidegate.connectors.postgres_cdc.relation import Relation

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tidegate.connectors.cdc.incremental import Incremental
 from tidegate.connectors.cdc.snapshot_position import SnapshotPosition
-from tidegate.connectors.postgres_cdc.incremental import Incremental
 
 
 @dataclass(frozen=True, slots=True)

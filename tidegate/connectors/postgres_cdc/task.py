@@ -11,12 +11,12 @@ from typing import Any
 import pyarrow as pa
 
 from tidegate.connectors.cdc.heartbeat import Heartbeat
+from tidegate.connectors.cdc.incremental import Incremental
 from tidegate.connectors.cdc.table_id import TableId
 from tidegate.connectors.cdc.topic_names import TopicNames
 from tidegate.connectors.postgres_cdc.catalogue import Catalogue
 from tidegate.connectors.postgres_cdc.change_decoder import ChangeDecoder, Decoded, EventRules
 from tidegate.connectors.postgres_cdc.connection import Server
-from tidegate.connectors.postgres_cdc.incremental import Incremental
 from tidegate.connectors.postgres_cdc.incremental_reader import IncrementalReader
 from tidegate.connectors.postgres_cdc.key_order import KeyOrder
 from tidegate.connectors.postgres_cdc.lsn import lsn_text

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tidegate.connectors.cdc.incremental import Incremental, Signal, WantedTable, signalled
 from tidegate.connectors.cdc.snapshot_position import ReadUpTo, SnapshotProgress
-from tidegate.connectors.postgres_cdc.incremental import Incremental, Signal, Visible, WantedTable, signalled
+from tidegate.connectors.postgres_cdc.incremental import Visible
 from tidegate.connectors.postgres_cdc.position import Position
 
 TABLES = ["public.orders", "public.lines", "other.t"]

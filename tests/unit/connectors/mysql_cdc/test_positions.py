@@ -11,7 +11,7 @@ from tidegate.connectors.cdc.snapshot_position import ReadUpTo, SnapshotProgress
 from tidegate.connectors.jdbc.postgres.cells import PADDING
 from tidegate.connectors.mysql_cdc import table_map
 from tidegate.connectors.mysql_cdc.gtid import MariaDbGtids, MySqlGtids
-from tidegate.connectors.mysql_cdc.position import Position, place_of
+from tidegate.connectors.mysql_cdc.position import Position, bytes_behind, place_of
 from tidegate.connectors.mysql_cdc.row_images import locate
 from tidegate.connectors.mysql_cdc.table_map import MapColumn
 
@@ -51,6 +51,15 @@ def test_places_grow_along_the_log() -> None:
     places = [("bin.000009", 4), ("bin.000009", 5_000_000_000), ("bin.000010", 4), ("bin.1000000", 4)]
     numbers = [place_of(*one) for one in places]
     assert numbers == sorted(numbers)
+
+
+def test_how_much_of_the_log_comes_after_a_place() -> None:
+    files = {"bin.000008": 1000, "bin.000009": 500, "bin.000010": 70}
+    assert bytes_behind(files, "bin.000008", 900) == 100 + 500 + 70
+    assert bytes_behind(files, "bin.000010", 70) == 0
+    # The file was being written between the two looks.
+    assert bytes_behind(files, "bin.000010", 80) == 0
+    assert bytes_behind(files, "bin.000007", 4) is None
 
 
 def test_a_position_is_read_as_it_was_kept() -> None:
