@@ -24,6 +24,7 @@ CASES = (
     "pg-source",
     "pg-cdc",
     "pg-cdc-latency",
+    "file-sink",
     "parquet-sink",
     "json-parquet-sink",
     "iceberg-sink",

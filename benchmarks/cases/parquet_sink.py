@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from pathlib import Path
 
-from benchmarks.cases.iceberg_sink import connect_side
+from benchmarks.cases import file_sink, iceberg_sink
 from benchmarks.comparing import compared
 from benchmarks.data.tables import table
 from benchmarks.data.topics import PARTITIONS, Topics
-from benchmarks.errors import BenchmarkError
 from benchmarks.result import Comparison
 from benchmarks.settings import Settings
 from benchmarks.stage import BUCKET, Stage
@@ -66,9 +64,10 @@ def _run(settings: Settings, case: str, wire: str, data: str, tasks: int) -> Com
                 topics.fill_avro(_AVRO, table(data, rows), [tidegate.registry.addresses["grpc"]])
             sides.append(_tidegate(tidegate, stage, wire, rows, tasks))
         if wants_connect:
-            sides.append(_file_stream(exits.enter_context(KafkaConnect(stage)), stage, rows, size, tasks))
+            connect = exits.enter_context(KafkaConnect(stage))
+            sides.append(file_sink.connect_side(connect, stage, _JSON, rows, size, tasks))
         if wants_iceberg:
-            sides.append(connect_side(exits, stage, _JSON, rows, tasks))
+            sides.append(iceberg_sink.connect_side(exits, stage, _JSON, rows, tasks))
         title = f"{rows:,} rows of {data} from Kafka, {PARTITIONS} partitions, {tasks} task(s)"
         return compared(case, title, sides, settings, stage)
 
@@ -100,34 +99,3 @@ def _tidegate(system: Tidegate, stage: Stage, wire: str, rows: int, tasks: int) 
         return Transfer({f"s3-{directory}": config}, rows, lambda: lake.count(topic), lambda: lake.count(topic))
 
     return Side(system, f"s3-sink, {wire} to Parquet with zstd, exactly once", prepare)
-
-
-def _file_stream(system: KafkaConnect, stage: Stage, rows: int, size: int, tasks: int) -> Side:
-    def prepare(number: int) -> Transfer:
-        path = stage.state_dir / f"lines-{number}.txt"
-        config: Config = {
-            "connector.class": "org.apache.kafka.connect.file.FileStreamSinkConnector",
-            "tasks.max": tasks,
-            "topics": _JSON,
-            "file": str(path),
-        }
-        # Its progress is told in rows, as that of the others, though only bytes can be seen.
-        return Transfer(
-            {f"lines-{number}": config},
-            rows,
-            lambda: path.stat().st_size * rows // (size + rows),
-            lambda: _count_lines(path, size + rows, rows),
-            lambda: path.unlink(missing_ok=True),
-        )
-
-    return Side(system, "FileStreamSink, StringConverter: JSON text as it is, appended to a local file", prepare)
-
-
-def _count_lines(path: Path, size: int, rows: int) -> int:
-    if path.stat().st_size != size:
-        raise BenchmarkError(f"{path} has {path.stat().st_size:,} bytes instead of {size:,}.")
-    with path.open("rb") as file:
-        lines = sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
-    if lines != rows:
-        raise BenchmarkError(f"{path} has {lines:,} lines instead of {rows:,}.")
-    return lines

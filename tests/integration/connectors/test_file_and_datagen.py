@@ -219,10 +219,23 @@ def test_sink_holds_a_lock_and_notices_a_file_that_was_cut(tmp_path: Path) -> No
         harness.start(T0)
 
 
-def test_sink_of_text_halts_what_is_no_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("keys", "lines"), [({}, 'a"b\nd\n'), ({"format": "text"}, 'a"b\nd\n'), ({"format": "json"}, '"a\\"b"\n"d"\n')]
+)
+def test_strings_are_lines_as_they_are_or_json(tmp_path: Path, keys: dict[str, str], lines: str) -> None:
     path = tmp_path / "out.txt"
-    run = sink(path, tolerant=True, format="text").start(T0)
-    run.put(consumed("t", pa.array(["a", "b\nc", "d"])))
+    run = sink(path, **keys).start(T0)
+    run.put(consumed("t", pa.array(['a"b', "d"])))
+    run.commit()
+    run.task.stop()
+    assert path.read_text() == lines
+
+
+@pytest.mark.parametrize("type_", [pa.string(), pa.binary()])
+def test_sink_of_text_halts_what_is_no_line(tmp_path: Path, type_: pa.DataType) -> None:
+    path = tmp_path / "out.txt"
+    run = sink(path, tolerant=True).start(T0)
+    run.put(consumed("t", pa.array(["a", "b\nc", "d"], type_)))
     run.commit()
     run.task.stop()
     assert path.read_text() == "a\nd\n"

@@ -61,9 +61,9 @@ class FileSinkConnector(SinkConnector):
         .define(
             "format",
             Type.STRING,
-            "json",
+            "text",
             Importance.HIGH,
-            "json: each value as JSON; text: strings as they are, without quotes.",
+            "text: strings as they are, as FileStreamSink writes them, all else as JSON; json: strings as JSON too.",
             validator=one_of("json", "text"),
             recommended=("json", "text"),
         )

@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tidegate.connectors.file.journal import Entry, Journal
 from tidegate.errors import FatalError, RetriableError
@@ -71,7 +72,8 @@ class FileSinkTask(SinkTask):
     def put(self, batch: Batch) -> None:
         assert self._file is not None
         self._written = True
-        whole = None if self._text and not pa.types.is_struct(batch.value.type) else json_columns.lines(batch.value)
+        as_it_is = self._text and not pa.types.is_struct(batch.value.type)
+        whole = _text_lines(batch.value) if as_it_is else json_columns.lines(batch.value)
         if whole is not None:
             self._file.write(_content(whole))
             return
@@ -114,6 +116,16 @@ class FileSinkTask(SinkTask):
                 raise ValueError("it has a line break: use format=json")
             return line + b"\n"
         return orjson.dumps(value, default=_plain, option=orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z) + b"\n"
+
+
+def _text_lines(values: pa.Array) -> pa.Array | None:
+    """The values as they are, a line each; None if they are no strings, or one is null or has a line break."""
+    if not (pa.types.is_string(values.type) or pa.types.is_binary(values.type)) or values.null_count:
+        return None
+    if pc.any(pc.match_substring(values, b"\n")).as_py():
+        return None
+    end = pa.scalar(b"\n", values.type)
+    return pc.binary_join_element_wise(values, pa.scalar(b"", values.type), end)
 
 
 def _content(lines: pa.Array) -> memoryview:
