@@ -65,7 +65,7 @@ def _is_worth_it(values: pa.Array, rows: int) -> bool:
         seen = len(sample.unique())
     except pa.ArrowNotImplementedError:
         return True
-    width = sample.nbytes / len(sample)
+    width = int(sample.nbytes) / len(sample)
     distinct = min(distinct_values(seen, len(sample)), float(rows))
     dictionary = distinct * width
     indexes = rows * math.log2(max(distinct, 2)) / 8
