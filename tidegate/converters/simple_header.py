@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
 
 from tidegate.converters.base import Converter, Decoded, DecodedRun, Encoded
@@ -28,7 +29,7 @@ class SimpleHeaderConverter(Converter):
 
     def decode(self, topic: str, data: pa.Array) -> Decoded:
         """See the base class: headers stay bytes."""
-        rows = pa.array(range(len(data)), pa.int32())
+        rows = pa.array(np.arange(len(data), dtype=np.int32))
         return Decoded([DecodedRun(rows, data, pa.field(self._side, pa.binary()))] if len(data) else [])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -38,7 +39,7 @@ class StringConverter(Converter):
     def decode(self, topic: str, data: pa.Array) -> Decoded:
         """See the base class."""
         field = pa.field(self._side, pa.string())
-        rows = pa.array(range(len(data)), pa.int32())
+        rows = pa.array(np.arange(len(data), dtype=np.int32))
         if not len(rows):
             return Decoded([])
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import pyarrow as pa
@@ -12,6 +13,8 @@ from confluent_kafka import TopicPartition as KafkaTopicPartition
 
 from tidegate.kafka.consumed import CONSUMED, Consumed
 from tidegate.records.envelope import HEADERS, TIMESTAMP, Batch, SinkOffset, TopicPartition
+
+_LEADERS_SECONDS = 2.0
 
 
 class ConfluentConsumer:
@@ -32,6 +35,10 @@ class ConfluentConsumer:
         """See the protocol."""
         places = [KafkaTopicPartition(place.topic, place.partition, offset) for place, offset in positions.items()]
         with self._calling:
+            # Assigning works without it, but librdkafka looks for a leader it does not know only after half a second.
+            with suppress(KafkaException):
+                for topic in sorted({place.topic for place in positions}):
+                    self._consumer.list_topics(topic, timeout=_LEADERS_SECONDS)
             self._consumer.incremental_assign(places)
 
     def committed(self, places: Iterable[TopicPartition], timeout: float) -> dict[TopicPartition, SinkOffset | None]:

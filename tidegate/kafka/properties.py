@@ -62,6 +62,9 @@ def consumer_properties(base: Mapping[str, str], group: str, overrides: Mapping[
             "queued.max.messages.kbytes": "32768",
             "fetch.wait.max.ms": "100",
             "fetch.message.max.bytes": "4194304",
+            # A partition that has enough waiting is fetched again so much later: a second by default, in which what
+            # waits is long used up.
+            "fetch.queue.backoff.ms": "20",
         }
         | dict(overrides)
         | {

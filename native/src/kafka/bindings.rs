@@ -12,6 +12,7 @@ pub type Headers = c_void;
 pub type Queue = c_void;
 pub type ErrorObject = c_void;
 pub type GroupMetadata = c_void;
+pub type Metadata = c_void;
 
 pub const PRODUCER: c_int = 0;
 pub const CONSUMER: c_int = 1;
@@ -160,6 +161,8 @@ functions! {
     purge: fn(*mut Rk, c_int) -> c_int;
     topic_new: fn(*mut Rk, *const c_char, *mut c_void) -> *mut Topic;
     topic_destroy: fn(*mut Topic);
+    metadata: fn(*mut Rk, c_int, *mut Topic, *mut *const Metadata, c_int) -> c_int;
+    metadata_destroy: fn(*const Metadata);
     topic_name: fn(*const Topic) -> *const c_char;
     produceva: fn(*mut Rk, *const Argument, usize) -> *mut ErrorObject;
     produce_batch: fn(*mut Topic, i32, c_int, *mut Message, c_int) -> c_int;

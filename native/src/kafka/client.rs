@@ -2,11 +2,12 @@
 
 use std::ffi::{CString, c_int};
 
-use super::bindings::{Functions, Rk, functions};
+use super::bindings::{Functions, NO_ERROR, Rk, functions};
 use super::error::{ClientError, Result, text};
 
 const INVALID_ARG: c_int = -186;
 const ROOM: usize = 512;
+const LONGEST_MEETING: f64 = 2.0;
 
 /// A client of librdkafka; closed when dropped.
 pub struct Client {
@@ -43,6 +44,20 @@ impl Client {
                 return Err(ClientError::new(INVALID_ARG, text(room.as_ptr())));
             }
             Ok(Self { functions, rk })
+        }
+    }
+
+    /// Waits until a broker answers, at most so many seconds and `LONGEST_MEETING`.
+    ///
+    /// librdkafka asks again for a coordinator only after half a second when no broker could be asked.
+    pub fn meet_a_broker(&self, seconds: f64) {
+        let mut metadata = std::ptr::null();
+        // SAFETY: the handle is valid; no topic means the client's own, and the metadata is destroyed if it came.
+        unsafe {
+            let longest = milliseconds(seconds.min(LONGEST_MEETING));
+            if (self.functions.metadata)(self.rk, 0, std::ptr::null_mut(), &mut metadata, longest) == NO_ERROR {
+                (self.functions.metadata_destroy)(metadata);
+            }
         }
     }
 }

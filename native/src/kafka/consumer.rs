@@ -1,7 +1,8 @@
 //! A consumer of whole columns, with partitions that its owner plans.
 
+use std::collections::BTreeSet;
 use std::ffi::c_int;
-use std::sync::Mutex;
+use std::sync::RwLock;
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -13,10 +14,13 @@ use super::error::text;
 use super::partitions::{Partitions, Position};
 use crate::exchange::Column;
 
+const LEADERS_MILLISECONDS: c_int = 2_000;
+
 /// A consumer that never joins its group.
 #[pyclass(frozen, module = "tidegate._native")]
 pub struct KafkaConsumer {
-    client: Mutex<Option<Handle>>,
+    // Read by all that uses the client, side by side, for consuming waits; written only to close.
+    client: RwLock<Option<Handle>>,
 }
 
 struct Handle {
@@ -24,8 +28,10 @@ struct Handle {
     client: Client,
 }
 
-// SAFETY: librdkafka's queues may be used from any thread.
+// SAFETY: librdkafka's handles and queues may be used from any thread, and from several at once.
 unsafe impl Send for Handle {}
+// SAFETY: the same.
+unsafe impl Sync for Handle {}
 
 impl Drop for Handle {
     fn drop(&mut self) {
@@ -52,7 +58,7 @@ impl KafkaConsumer {
             ((client.functions.poll_set_consumer)(client.rk), (client.functions.queue_get_consumer)(client.rk))
         };
         client.functions.check(code)?;
-        Ok(Self { client: Mutex::new(Some(Handle { queue, client })) })
+        Ok(Self { client: RwLock::new(Some(Handle { queue, client })) })
     }
 
     /// Takes up partitions at positions, besides those it has.
@@ -60,6 +66,7 @@ impl KafkaConsumer {
         self.with(py, |handle| {
             let functions = handle.client.functions;
             let partitions = Partitions::new(functions, &positions)?;
+            handle.learn_leaders(&positions)?;
             // SAFETY: handle and list are valid.
             unsafe { functions.taken((functions.incremental_assign)(handle.client.rk, partitions.list))? };
             Ok(())
@@ -104,20 +111,49 @@ impl KafkaConsumer {
 
     /// Closes; does nothing when closed already.
     fn close(&self, py: Python<'_>) {
-        py.detach(|| drop(self.client.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take()));
+        py.detach(|| drop(self.client.write().unwrap_or_else(|poisoned| poisoned.into_inner()).take()));
     }
 }
 
 impl KafkaConsumer {
     fn with<T: Send>(&self, py: Python<'_>, work: impl Send + FnOnce(&Handle) -> PyResult<T>) -> PyResult<T> {
         py.detach(|| {
-            let guard = self.client.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            let guard = self.client.read().unwrap_or_else(|poisoned| poisoned.into_inner());
             work(guard.as_ref().ok_or_else(|| PyValueError::new_err("the consumer is closed"))?)
         })
     }
 }
 
 impl Handle {
+    /// Has the client know the leaders of partitions, as far as they can be told.
+    ///
+    /// librdkafka looks again for the leader of a partition that has none only after half a second, and a topic it has
+    /// not heard of has none.
+    fn learn_leaders(&self, positions: &[Position]) -> PyResult<()> {
+        let functions = self.client.functions;
+        for name in positions.iter().map(|(topic, ..)| topic).collect::<BTreeSet<_>>() {
+            let name = c_string(name)?;
+            let mut metadata = std::ptr::null();
+            // SAFETY: the handle is valid; the topic is not used after it is destroyed, the metadata only if it came.
+            let code = unsafe {
+                let topic = (functions.topic_new)(self.client.rk, name.as_ptr(), std::ptr::null_mut());
+                if topic.is_null() {
+                    continue;
+                }
+                let code = (functions.metadata)(self.client.rk, 0, topic, &mut metadata, LEADERS_MILLISECONDS);
+                (functions.topic_destroy)(topic);
+                code
+            };
+            if code != NO_ERROR {
+                // Assigning works without it, only later; the next topic would wait as long for as little.
+                return Ok(());
+            }
+            // SAFETY: it came.
+            unsafe { (functions.metadata_destroy)(metadata) };
+        }
+        Ok(())
+    }
+
     fn fill(&self, room: &mut [*mut Message], timeout: c_int) -> usize {
         // SAFETY: the queue is valid and the room is for so many messages.
         let count =

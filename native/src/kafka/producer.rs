@@ -117,8 +117,10 @@ impl KafkaProducer {
     }
 
     fn init_transactions(&self, py: Python<'_>, seconds: f64) -> PyResult<()> {
-        self.transaction(py, |client| unsafe {
-            client.functions.taken((client.functions.init_transactions)(client.rk, milliseconds(seconds)))
+        self.transaction(py, |client| {
+            client.meet_a_broker(seconds);
+            // SAFETY: the handle is valid.
+            unsafe { client.functions.taken((client.functions.init_transactions)(client.rk, milliseconds(seconds))) }
         })
     }
 

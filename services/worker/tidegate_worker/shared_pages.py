@@ -15,9 +15,12 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
+import pyarrow as pa
+
 from tidegate.sdk.plugins import Plugins
 
 _MODULES = (
+    "numpy.ma",
     "pyarrow.compute",
     "pyarrow.json",
     "pyarrow.parquet",
@@ -34,9 +37,9 @@ _MODULES = (
 
 
 class _NoPandas(MetaPathFinder):
-    """Hides pandas: pyarrow's first scalar imports it where it is installed, 40 MiB that only ``to_pandas`` needs.
+    """Hides pandas, which pyarrow imports for its first value where it is installed: 40 MiB and nearly a CPU second.
 
-    ``to_pandas`` looks for it again, so that a connector which uses it finds it.
+    Only ``to_pandas`` needs it, and looks for it again, so that a connector which uses it finds it.
     """
 
     def find_spec(
@@ -61,5 +64,7 @@ with _without_pandas():
     for _module in _MODULES:
         importlib.import_module(_module)
     Plugins.installed()
+    # pyarrow looks for pandas once, and remembers that there is none.
+    pa.scalar(None)
 gc.collect()
 gc.freeze()

@@ -6,6 +6,7 @@ import datetime
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pyarrow as pa
@@ -251,6 +252,28 @@ def test_a_consumer_tells_the_end_it_knows(
     producer.commit()
     read(consumer, topic, 2)
     assert consumer.high_watermark(TopicPartition(topic, 0)) >= 2
+
+
+def test_the_end_is_told_while_records_are_waited_for(
+    client: str, make_producer: MakeProducer, make_consumer: MakeConsumer, topic: str
+) -> None:
+    if client == "confluent":
+        pytest.skip("confluent-kafka's consumer serves one call at a time")
+    producer, consumer = make_producer(topic), make_consumer()
+    producer.begin()
+    producer.produce_batch(topic, pa.array([b"a"], pa.binary()), partition=0)
+    producer.commit()
+    read(consumer, topic, 1)
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(consumer.consume, 1, _PATIENCE)
+        try:
+            assert consumer.high_watermark(TopicPartition(topic, 0)) >= 1
+            assert not waiting.done()
+        finally:
+            producer.begin()
+            producer.produce_batch(topic, pa.array([b"b"], pa.binary()), partition=0)
+            producer.commit()
+        assert len(waiting.result(_PATIENCE).batches) == 1
 
 
 def test_an_offset_that_is_gone_is_an_error_between_the_records(

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 import boto3
+import botocore.session
 from botocore.config import Config as BotoConfig
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
+from botocore.loaders import Loader, create_loader
 
 from tidegate.connectors.s3.object_options import request_parameters
 from tidegate.errors import FatalError, RetriableError
@@ -20,6 +22,19 @@ if TYPE_CHECKING:
 
 _REFUSED = {"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "403", "AllAccessDisabled"}
 _MISSING_BUCKET = {"404", "NoSuchBucket", "InvalidBucketName", "PermanentRedirect"}
+
+
+def _loaded() -> Loader:
+    """The descriptions of S3 that boto3 makes clients from, read from their files."""
+    loader = create_loader()
+    loader.load_data_with_path("endpoints")
+    for description in ("service-2", "endpoint-rule-set-1"):
+        loader.load_service_model("s3", description)
+    return loader
+
+
+# Read where the module is imported, before tasks are forked: each would else take 50 ms and memory for its own.
+_DESCRIPTIONS = _loaded()
 
 
 def s3_client(config: Config, *, read_timeout: float = 60.0, attempts: int = 5, connections: int = 10) -> S3Client:
@@ -33,7 +48,9 @@ def s3_client(config: Config, *, read_timeout: float = 60.0, attempts: int = 5, 
     """
     style: Literal["path", "virtual"] = "path" if config["s3.path.style.access.enabled"] else "virtual"
     # A session of its own: boto3's default one is shared and not thread-safe.
-    client: S3Client = boto3.session.Session().client(
+    session = botocore.session.get_session()
+    session.register_component("data_loader", _DESCRIPTIONS)
+    client: S3Client = boto3.session.Session(botocore_session=session).client(
         "s3",
         endpoint_url=config["store.url"] or None,
         region_name=config["s3.region"],
