@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from tidegate.connectors.file.line_reader import LineReader
+from tidegate.connectors.file.line_reader import LineReader, Lines
 from tidegate.errors import FatalError
 from tidegate.records.envelope import SourceBatch, envelope
 from tidegate.sdk.config_def import Config
@@ -19,9 +19,6 @@ from tidegate.sdk.source import SourceContext, SourceTask
 _FIRST_WAIT_SECONDS = 0.01
 _LONGEST_WAIT_SECONDS = 0.5
 """A file that just grew will soon grow again: it is looked at often at first, and ever less while nothing comes."""
-
-Line = tuple[bytes, int]
-"""A line and the position after it."""
 
 
 class FileSourceTask(SourceTask):
@@ -66,12 +63,12 @@ class FileSourceTask(SourceTask):
         if self._reader is not None:
             self._reader.close()
 
-    def _json_batch(self, lines: Sequence[Line]) -> SourceBatch | None:
+    def _json_batch(self, lines: Lines) -> SourceBatch | None:
         """Lines that all fit the shape that is known, but for those that are no records; None if any other is there."""
         shape = self._shapes.sole()
-        if shape is None or max(len(line) for line, _ in lines) > self._line_max:
+        if shape is None or lines.may_be_too_long:
             return None
-        read = shape.read_json(pa.array([line for line, _ in lines], pa.binary()))
+        read = shape.read_json(lines.texts)
         if read is None or not len(read.values):
             return None
         problems = [self._parse(lines[row][0])[0] for row in read.left]
@@ -79,9 +76,9 @@ class FileSourceTask(SourceTask):
             return None
         for row, problem in zip(read.left, problems, strict=True):
             self._halt(*lines[row], problem)
-        return self._batch(read.values, lines[-1][1])
+        return self._batch(read.values, int(lines.ends[-1]))
 
-    def _json_batches(self, lines: Sequence[Line]) -> Iterator[SourceBatch]:
+    def _json_batches(self, lines: Lines) -> Iterator[SourceBatch]:
         rows: list[dict[str, Any]] = []
         ends: list[int] = []
         for line, end in lines:
@@ -96,14 +93,14 @@ class FileSourceTask(SourceTask):
         except (TypeConflictError, pa.ArrowException, OverflowError):
             rows, ends = self._without_misfits(rows, ends)
             runs = list(self._shapes.columns(rows))
-        position = lines[-1][1]
+        position = int(lines.ends[-1])
         if not runs:
             yield self._batch(pa.nulls(0), position)
         for start, value in runs:
             after = start + len(value)
             yield self._batch(value, position if after == len(rows) else ends[after - 1])
 
-    def _text_batches(self, lines: Sequence[Line]) -> Iterator[SourceBatch]:
+    def _text_batches(self, lines: Lines) -> Iterator[SourceBatch]:
         texts = []
         for line, end in lines:
             if len(line) > self._line_max:
@@ -113,7 +110,7 @@ class FileSourceTask(SourceTask):
                 texts.append(line.decode())
             except UnicodeDecodeError as error:
                 self._halt(line, end, f"the line is not UTF-8: {error.reason} at its byte {error.start}")
-        yield self._batch(pa.array(texts, pa.string()), lines[-1][1])
+        yield self._batch(pa.array(texts, pa.string()), int(lines.ends[-1]))
 
     def _parse(self, line: bytes) -> tuple[str, dict[str, Any]]:
         if len(line) > self._line_max:
