@@ -219,12 +219,10 @@ def test_sink_holds_a_lock_and_notices_a_file_that_was_cut(tmp_path: Path) -> No
         harness.start(T0)
 
 
-@pytest.mark.parametrize(
-    ("keys", "lines"), [({}, 'a"b\nd\n'), ({"format": "text"}, 'a"b\nd\n'), ({"format": "json"}, '"a\\"b"\n"d"\n')]
-)
-def test_strings_are_lines_as_they_are_or_json(tmp_path: Path, keys: dict[str, str], lines: str) -> None:
+@pytest.mark.parametrize(("format_", "lines"), [(None, 'a"b\nd\n'), ("text", 'a"b\nd\n'), ("json", '"a\\"b"\n"d"\n')])
+def test_strings_are_lines_as_they_are_or_json(tmp_path: Path, format_: str | None, lines: str) -> None:
     path = tmp_path / "out.txt"
-    run = sink(path, **keys).start(T0)
+    run = (sink(path) if format_ is None else sink(path, format=format_)).start(T0)
     run.put(consumed("t", pa.array(['a"b', "d"])))
     run.commit()
     run.task.stop()

@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import pytest
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 from tests.unit.records.arrow_columns import INT64, KINDS, columns, kind_of
 from tidegate import native
+from tidegate.connectors.file.line_reader import Lines
 from tidegate.connectors.file.sink_task import FileSinkTask
 from tidegate.connectors.file.source_task import FileSourceTask
 from tidegate.converters.base import Decoded
@@ -127,13 +129,12 @@ def polled(batches: list[list[bytes]]) -> tuple[list[Any], list[tuple[bytes, str
     task._shapes = RowShapes()
     found: list[Any] = []
     at = 0
-    for texts in batches:
-        given_lines = []
-        for text in texts:
-            at += len(text) + 1
-            given_lines.append((text, at))
-        whole = task._json_batch(given_lines) if given_lines else None
-        for one in [whole] if whole is not None else (task._json_batches(given_lines) if given_lines else []):
+    for texts in filter(None, batches):
+        ends = at + np.cumsum([len(text) + 1 for text in texts])
+        at = int(ends[-1])
+        lines = Lines(pa.array([text + b"\n" for text in texts], pa.binary()), ends, task._line_max)
+        whole = task._json_batch(lines)
+        for one in [whole] if whole is not None else task._json_batches(lines):
             one.batch.value.validate(full=True)
             found.append((one.batch.value.type, one.batch.value.to_pylist(), one.offset))
     return found, context.halted
