@@ -1,9 +1,10 @@
-"""Pieces of several tables that are read at once, each over a connection of its own."""
+"""Tables that are read over several connections at once, whole or in parts."""
 
 from __future__ import annotations
 
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
@@ -11,37 +12,46 @@ _LOOK_SECONDS = 0.2
 
 _C = TypeVar("_C")
 _T = TypeVar("_T")
+_U = TypeVar("_U")
 _P = TypeVar("_P")
 
 
 def pieces_at_once(
     connections: Sequence[_C],
     tables: Sequence[_T],
-    pieces: Callable[[_C, _T], Iterator[_P]],
+    parts: Callable[[_C, _T], Sequence[_U]],
+    pieces: Callable[[_C, _U], Iterator[_P]],
     closed: threading.Event,
 ) -> Iterator[_P]:
-    """The pieces of all tables; those of one table in order.
+    """The pieces of all tables; those of one part in order. As many parts are read at once as there are connections.
 
     Args:
-        connections: as many tables are read at once.
+        connections: each is used by one thread; a single one by the caller's.
         tables: begun in order.
-        pieces: reads a table; called in threads where there are several connections.
+        parts: cuts a table into parts when it is begun; called for one table at a time.
+        pieces: reads a part.
         closed: set to end the threads. One that waits for the server ends when its connection is closed.
 
     Raises:
-        Exception: what reading a table raised.
+        Exception: what reading raised.
     """
     if len(connections) == 1:
         for table in tables:
-            yield from pieces(connections[0], table)
+            for part in parts(connections[0], table):
+                yield from pieces(connections[0], part)
         return
-    left = iter(tables)
-    next_table = threading.Lock()
+    left, waiting = iter(tables), deque[_U]()
+    next_part = threading.Lock()
     read: queue.Queue[tuple[_P] | Exception | None] = queue.Queue(len(connections))
 
-    def take() -> tuple[_T] | None:
-        with next_table:
-            return next(((table,) for table in left), None)
+    def take(connection: _C) -> tuple[_U] | None:
+        with next_part:
+            while not waiting and not closed.is_set():
+                table = next(((each,) for each in left), None)
+                if table is None:
+                    return None
+                waiting.extend(parts(connection, table[0]))
+            return (waiting.popleft(),) if waiting else None
 
     def put(one: tuple[_P] | Exception | None) -> None:
         while not closed.is_set():
@@ -53,7 +63,7 @@ def pieces_at_once(
 
     def run(connection: _C) -> None:
         try:
-            while (taken := take()) is not None and not closed.is_set():
+            while (taken := take(connection)) is not None and not closed.is_set():
                 for piece in pieces(connection, taken[0]):
                     put((piece,))
         except Exception as error:  # whatever it is, it is raised where the pieces are taken

@@ -124,7 +124,9 @@ class SnapshotReader:
         ]
         first, ended = not progress.rows, 0
         sessions = self._session.sessions[: max(1, len(wanted))]
-        for reading, rows, final in pieces_at_once(sessions, wanted, self._pieces, self._closed):
+        for reading, rows, final in pieces_at_once(
+            sessions, wanted, lambda _, definition: [definition], self._pieces, self._closed
+        ):
             ended += final
             step = self._step(reading, rows, final=final, first=first, last=final and ended == len(wanted))
             first &= step.batch is None

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import queue
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
+from tidegate.connectors.cdc.at_once import pieces_at_once
 from tidegate.connectors.cdc.change_batch import READ, Changes, change_batch
 from tidegate.connectors.cdc.filters import Choice
 from tidegate.connectors.cdc.snapshot_position import KeyText
@@ -34,7 +33,6 @@ from tidegate.telemetry.logging import get_logger
 
 log = get_logger(__name__)
 
-_LOOK_SECONDS = 0.2
 _PART_BYTES = 1024 * 1024
 _PARTS_A_THREAD = 4
 # Without a key, a table that may be one piece is not cut: so it is told whole or not at all.
@@ -134,7 +132,6 @@ class SnapshotReader:
         self._most_threads: int = config["snapshot.max.threads"]
         self._sizes = catalogue.sizes([one[0] for one in self._tables]) if self._most_threads > 1 else {}
         threads = max(1, min(self._most_threads, sum(self._wanted_parts(one[0]) for one in self._tables)))
-        self._queue: queue.Queue[_Piece | Exception | None] = queue.Queue(threads)
         self._connections: list[SnapshotConnection] = []
         try:
             for _ in range(threads):
@@ -173,64 +170,14 @@ class SnapshotReader:
         progress = self._position.snapshot
         assert progress is not None
         wanted = [one for one in self._tables if one[1].name not in progress.done]
-        pieces = self._in_turn(wanted) if len(self._connections) == 1 else self._at_once(wanted)
         first, ended = not progress.rows, 0
-        for part, rows, final in pieces:
+        for part, rows, final in pieces_at_once(self._connections, wanted, self._parts, self._pieces, self._closed):
             part.reading.parts -= final
             done = final and not part.reading.parts
             ended += done
             step = self._step(part, rows, final=final, first=first, last=done and ended == len(wanted))
             first &= step.batch is None
             yield step
-
-    def _in_turn(self, wanted: Sequence[PublishedTable]) -> Iterator[_Piece]:
-        connection = self._connections[0]
-        for one in wanted:
-            for part in self._parts(connection, one):
-                yield from self._pieces(connection, part)
-
-    def _at_once(self, wanted: Sequence[PublishedTable]) -> Iterator[_Piece]:
-        """As many parts of tables at once as there are connections, each in a thread of its own."""
-        tables, waiting = iter(wanted), deque[_Part]()
-        next_part = threading.Lock()
-
-        def take(connection: SnapshotConnection) -> _Part | None:
-            with next_part:
-                while not waiting and not self._closed.is_set():
-                    table = next(tables, None)
-                    if table is None:
-                        return None
-                    waiting.extend(self._parts(connection, table))
-                return waiting.popleft() if waiting else None
-
-        def read(connection: SnapshotConnection) -> None:
-            try:
-                while (part := take(connection)) is not None and not self._closed.is_set():
-                    for piece in self._pieces(connection, part):
-                        self._put(piece)
-            except Exception as error:  # whatever it is, it is raised where the pieces are taken
-                self._put(error)
-            self._put(None)
-
-        for connection in self._connections:
-            threading.Thread(target=read, args=(connection,), name="postgres-cdc-snapshot", daemon=True).start()
-        running = len(self._connections)
-        while running:
-            piece = self._queue.get()
-            if piece is None:
-                running -= 1
-            elif isinstance(piece, Exception):
-                raise piece
-            else:
-                yield piece
-
-    def _put(self, piece: _Piece | Exception | None) -> None:
-        while not self._closed.is_set():
-            try:
-                self._queue.put(piece, timeout=_LOOK_SECONDS)
-            except queue.Full:
-                continue
-            return
 
     def _wanted_parts(self, oid: int) -> int:
         """Into how many parts a table is to be cut."""
