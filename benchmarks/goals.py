@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from benchmarks.result import Comparison
 
 CPU_RATE = "rows/CPU-s"
+_WITH_START = " with start"
 
 
 @dataclass(frozen=True)
@@ -90,19 +91,22 @@ def verdicts(comparisons: Sequence[Comparison]) -> list[Verdict]:
 
 
 def _judge(goal: Goal, comparison: Comparison) -> Verdict:
-    ours = _figure(comparison, "tidegate", goal.figure)
-    theirs = _figure(comparison, goal.peer, goal.theirs or goal.figure)
-    if not ours or not theirs:
+    ratio = _ratio(goal, comparison, "") or _ratio(goal, comparison, _WITH_START)
+    if ratio is None:
         return Verdict(goal, comparison.title, None, False)
-    ratio = ours / theirs
     met = (goal.least is None or ratio >= goal.least) and (goal.most is None or ratio < goal.most)
     return Verdict(goal, comparison.title, ratio, met)
 
 
-def _figure(comparison: Comparison, side: str, name: str) -> float:
-    """The median; where a transfer was too short to have a steady state, that of the whole."""
+def _ratio(goal: Goal, comparison: Comparison, suffix: str) -> float | None:
+    """Of the same figure on both sides: where one was too fast to have a steady state there is only the whole."""
+    ours = _median(comparison, "tidegate", goal.figure + suffix)
+    theirs = _median(comparison, goal.peer, (goal.theirs or goal.figure) + suffix)
+    return ours / theirs if ours and theirs else None
+
+
+def _median(comparison: Comparison, side: str, name: str) -> float | None:
     for series in comparison.series:
-        if series.side == side:
-            values = series.figures.get(name) or series.figures.get(f"{name} with start")
-            return statistics.median(values) if values else 0.0
-    return 0.0
+        if series.side == side and series.figures.get(name):
+            return statistics.median(series.figures[name])
+    return None

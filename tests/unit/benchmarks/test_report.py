@@ -27,6 +27,13 @@ def test_a_goal_is_met_from_its_ratio_on(ours: float, word: str) -> None:
     assert (first.goal.case, first.word) == ("json-source", word)
 
 
+def test_a_side_without_a_steady_state_is_compared_by_the_whole() -> None:
+    series = [Series("tidegate"), Series("connect")]
+    series[0].add({"rows/CPU-s": 900.0, "rows/CPU-s with start": 400.0})
+    series[1].add({"rows/CPU-s with start": 100.0})
+    assert verdicts([Comparison("json-source", "lines", series)])[0].ratio == 4.0
+
+
 def test_what_was_not_run_is_not_met() -> None:
     assert {each.word for each in verdicts([])} == {"not measured"}
 
