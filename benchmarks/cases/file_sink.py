@@ -66,7 +66,9 @@ def lines_side(system: System, note: str, stage: Stage, topic: str, rows: int, s
     """A sink of text lines, by the name that both systems know it by."""
 
     def prepare(number: int) -> Transfer:
-        path = stage.state_dir / f"{system.name}-lines-{number}.txt"
+        # A name is a consumer group: the systems may not go on where the other has been.
+        name = f"{system.name}-lines-{number}"
+        path = stage.state_dir / f"{name}.txt"
         config: Config = {
             "connector.class": "org.apache.kafka.connect.file.FileStreamSinkConnector",
             "tasks.max": tasks,
@@ -76,7 +78,7 @@ def lines_side(system: System, note: str, stage: Stage, topic: str, rows: int, s
         }
         # Its progress is told in rows, as that of the others, though only bytes can be seen.
         return Transfer(
-            {f"lines-{number}": config},
+            {name: config},
             rows,
             lambda: path.stat().st_size * rows // (size + rows),
             lambda: _count_lines(path, size + rows, rows),
