@@ -8,6 +8,7 @@ A frame here is a message without its 4-byte size.
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -226,18 +227,35 @@ def group_offsets(frame: bytes) -> GroupOffsets:
 
 def group_offsets_accepted(frame: bytes) -> bytes:
     """The response that tells the sender of a TxnOffsetCommit request that every position was taken."""
-    header = request_header(frame)
-    compact = header.flexible
-    tags = b"\x00" if compact else b""
-    topics: dict[str, list[int]] = {}
+    topics: dict[str | None, list[int]] = {}
     for each in group_offsets(frame).offsets:
         topics.setdefault(each.topic, []).append(each.partition)
+    return _accepted(request_header(frame), list(topics.items()))
+
+
+def _accepted(header: RequestHeader, topics: Sequence[tuple[str | None, Sequence[int]]]) -> bytes:
+    """A response of no throttling and, for each partition of each topic, no error."""
+    compact = header.flexible
+    tags = b"\x00" if compact else b""
     parts = [struct.pack(">i", header.correlation_id), tags, struct.pack(">i", 0), _array(len(topics), compact=compact)]
-    for topic, partitions in topics.items():
+    for topic, partitions in topics:
         parts += [_string(topic, compact=compact), _array(len(partitions), compact=compact)]
         parts += [struct.pack(">ih", partition, 0) + tags for partition in partitions]
         parts.append(tags)
     return b"".join([*parts, tags])
+
+
+def _partition_errors(reader: _Reader, *, compact: bool) -> list[int]:
+    """The error codes other than 0 of topics' partitions."""
+    errors = []
+    for _ in range(reader.length(compact=compact)):
+        reader.string(compact=compact)
+        for _ in range(reader.length(compact=compact)):
+            reader.take(4)
+            errors.append(reader.unpack("h"))
+            reader.skip_tags(flexible=compact)
+        reader.skip_tags(flexible=compact)
+    return [error for error in errors if error]
 
 
 def _added_partitions(frame: bytes) -> list[tuple[str | None, list[int]]]:
@@ -255,34 +273,16 @@ def _added_partitions(frame: bytes) -> list[tuple[str | None, list[int]]]:
 
 def partitions_accepted(frame: bytes) -> bytes:
     """The response that tells the sender of an AddPartitionsToTxn request that every partition was taken."""
-    header = request_header(frame)
-    compact = header.flexible
-    tags = b"\x00" if compact else b""
-    topics = _added_partitions(frame)
-    parts = [struct.pack(">i", header.correlation_id), tags, struct.pack(">i", 0), _array(len(topics), compact=compact)]
-    for name, partitions in topics:
-        parts += [_string(name, compact=compact), _array(len(partitions), compact=compact)]
-        parts += [struct.pack(">ih", partition, 0) + tags for partition in partitions]
-        parts.append(tags)
-    return b"".join([*parts, tags])
+    return _accepted(request_header(frame), _added_partitions(frame))
 
 
 def partitions_errors(header: RequestHeader, response: bytes) -> list[int]:
     """The error codes other than 0 in the response to an AddPartitionsToTxn request."""
     reader = _Reader(response)
-    compact = header.flexible
     reader.take(4)
-    reader.skip_tags(flexible=compact)
+    reader.skip_tags(flexible=header.flexible)
     reader.take(4)
-    errors = []
-    for _ in range(reader.length(compact=compact)):
-        reader.string(compact=compact)
-        for _ in range(reader.length(compact=compact)):
-            reader.take(4)
-            errors.append(reader.unpack("h"))
-            reader.skip_tags(flexible=compact)
-        reader.skip_tags(flexible=compact)
-    return [error for error in errors if error]
+    return _partition_errors(reader, compact=header.flexible)
 
 
 def offset_commit(wanted: GroupOffsets) -> bytes:
@@ -310,13 +310,7 @@ def offset_commit_errors(response: bytes) -> list[int]:
     """The error codes other than 0 in the response to :func:`offset_commit`."""
     reader = _Reader(response)
     reader.take(4 + 4)
-    errors = []
-    for _ in range(reader.length(compact=False)):
-        reader.string(compact=False)
-        for _ in range(reader.length(compact=False)):
-            reader.take(4)
-            errors.append(reader.unpack("h"))
-    return [error for error in errors if error]
+    return _partition_errors(reader, compact=False)
 
 
 def produce_accepted(frame: bytes) -> bytes:

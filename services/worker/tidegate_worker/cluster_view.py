@@ -59,7 +59,7 @@ class ClusterView:
             try:
                 spec, target = TaskSpec.from_json(task.value), ConnectorState.from_json(state.value).target_state
             except MalformedValueError as error:
-                log.error("control_value_malformed", key=f"{connector}/{number}", reason=error.message)
+                log.error("control_value_malformed", key=self.keys.assignment(connector, number), reason=error.message)
                 continue
             wanted[connector, number] = Desired(spec, target, revision)
         return wanted

@@ -11,11 +11,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pymysql
+import pytest
 
 from tests.integration.connectors.change_ledger import ChangeLedger
 from tests.integration.connectors.source_harness import SourceHarness
 from tidegate.connectors.mysql_cdc import MySqlCdcConnector
 from tidegate.devstack.mysql_server import MySqlServer
+from tidegate.errors import TidegateError
 
 _DEADLINE = 60.0
 _SERVER_IDS = itertools.count(6400)
@@ -141,3 +143,20 @@ class MySqlCapture:
         with contextlib.suppress(pymysql.err.MySQLError):
             self.sql(f"DROP DATABASE {self.database}")
             self.connection.close()
+
+
+def loses_nothing_when_killed(capture: MySqlCapture) -> None:
+    """Kills the server while it writes; what was told is the table in the end."""
+    capture.start().catch_up()
+    stopping = threading.Event()
+    writer = capture.churn(stopping)
+    capture.until(lambda: len(capture.ledger.events) > 300)
+    capture.server.kill9()
+    writer.join()
+    with pytest.raises(TidegateError):
+        capture.until(lambda: False)
+    capture.crash()
+    capture.server.start()
+    capture.reconnect()
+    capture.start().catch_up()
+    assert capture.ledger.rows(capture.topic()) == capture.table()

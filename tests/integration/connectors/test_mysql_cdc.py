@@ -10,7 +10,7 @@ from pathlib import Path
 import pymysql
 import pytest
 
-from tests.integration.connectors.mysql_capture import MySqlCapture
+from tests.integration.connectors.mysql_capture import MySqlCapture, loses_nothing_when_killed
 from tests.support.certificate import Certificate
 from tests.support.eventually import eventually
 from tests.support.needs_mariadb import install_or_skip
@@ -457,19 +457,7 @@ def test_a_user_without_rights_is_told_so(capture: MySqlCapture) -> None:
 
 
 def test_a_server_that_is_killed_loses_nothing(capture: MySqlCapture) -> None:
-    capture.start().catch_up()
-    stopping = threading.Event()
-    writer = capture.churn(stopping)
-    capture.until(lambda: len(capture.ledger.events) > 300)
-    capture.server.kill9()
-    writer.join()
-    with pytest.raises(TidegateError):
-        capture.until(lambda: False)
-    capture.crash()
-    capture.server.start()
-    capture.reconnect()
-    capture.start().catch_up()
-    assert capture.ledger.rows(capture.topic()) == capture.table()
+    loses_nothing_when_killed(capture)
 
 
 def _xa(capture: MySqlCapture, name: str, end: str) -> None:

@@ -17,12 +17,12 @@ import orjson
 import pymysql
 import pytest
 
-from tests.integration.connectors.mysql_capture import MySqlCapture
+from tests.integration.connectors.mysql_capture import MySqlCapture, loses_nothing_when_killed
 from tests.support.eventually import eventually
 from tests.support.needs_apache_kafka import start_or_skip
 from tidegate.connectors.mysql_cdc import MySqlCdcConnector
 from tidegate.devstack import MySQL
-from tidegate.errors import FatalError, TidegateError
+from tidegate.errors import FatalError
 
 _SETTINGS = {
     "log-bin": "mysql-bin",
@@ -268,16 +268,4 @@ def test_a_purged_log_is_told_at_once_with_the_remedy(capture: MySqlCapture) -> 
 
 
 def test_a_server_that_is_killed_loses_nothing(capture: MySqlCapture) -> None:
-    capture.start().catch_up()
-    stopping = threading.Event()
-    writer = capture.churn(stopping)
-    capture.until(lambda: len(capture.ledger.events) > 300)
-    capture.server.kill9()
-    writer.join()
-    with pytest.raises(TidegateError):
-        capture.until(lambda: False)
-    capture.crash()
-    capture.server.start()
-    capture.reconnect()
-    capture.start().catch_up()
-    assert capture.ledger.rows(capture.topic()) == capture.table()
+    loses_nothing_when_killed(capture)
