@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from benchmarks.comparing import compared
+from benchmarks.cases.sink_beside_peer import AVRO, Peer, SinkCase
 from benchmarks.data.iceberg_catalog import NAMESPACE, SIGNING_NAME, WAREHOUSE, IcebergCatalog
-from benchmarks.data.tables import table
-from benchmarks.data.topics import PARTITIONS, Topics
+from benchmarks.data.topics import Topics
 from benchmarks.result import Comparison
 from benchmarks.settings import Settings
 from benchmarks.stage import Stage
@@ -20,34 +19,17 @@ NAME = "iceberg-sink"
 ROWS = 600_000
 DATA = ("orders",)
 
-_AVRO = "rows-avro"
 _JSON = "rows-json"
 _COMMIT_MS = 5_000
 
 
 def run(settings: Settings) -> list[Comparison]:
     """A comparison for each data set and number of tasks."""
-    every = settings.data or DATA
-    return [_run(settings, data, tasks) for data in every for tasks in settings.tasks or (1,)]
-
-
-def _run(settings: Settings, data: str, tasks: int) -> Comparison:
-    rows = settings.rows or ROWS
-    with ExitStack() as exits:
-        stage = exits.enter_context(Stage(["seaweedfs"]))
-        topics = Topics(stage.bootstrap_servers)
-        sides = []
-        if settings.wants("tidegate"):
-            tidegate = exits.enter_context(Tidegate(stage))
-            topics.make(_AVRO)
-            topics.fill_avro(_AVRO, table(data, rows), [tidegate.registry.addresses["grpc"]])
-            sides.append(_tidegate(tidegate, stage, rows, tasks))
-        if settings.wants("iceberg"):
-            topics.make(_JSON)
-            topics.fill_json(_JSON, table(data, rows))
-            sides.append(connect_side(exits, stage, _JSON, rows, tasks))
-        title = f"{rows:,} rows of {data} from Kafka to an Iceberg table, {PARTITIONS} partitions, {tasks} task(s)"
-        return compared(NAME, title, sides, settings, stage)
+    peer = Peer("iceberg", _JSON, Topics.fill_json, connect_side)
+    case = SinkCase(
+        NAME, "an Iceberg table", rows=ROWS, data=DATA, component="seaweedfs", tidegate=_tidegate, peer=peer
+    )
+    return case.run(settings)
 
 
 def _tidegate(system: Tidegate, stage: Stage, rows: int, tasks: int) -> Side:
@@ -75,7 +57,7 @@ def _tidegate(system: Tidegate, stage: Stage, rows: int, tasks: int) -> Side:
         config: Config = {
             "connector.class": "iceberg-sink",
             "tasks.max": tasks,
-            "topics": _AVRO,
+            "topics": AVRO,
             "value.converter": "avro",
             "iceberg.tables": f"{NAMESPACE}.{name}",
             "iceberg.tables.auto-create-enabled": "true",

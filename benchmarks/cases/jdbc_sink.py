@@ -7,9 +7,8 @@ from contextlib import ExitStack
 import psycopg
 from psycopg import sql
 
-from benchmarks.comparing import compared
-from benchmarks.data.tables import table
-from benchmarks.data.topics import PARTITIONS, Topics
+from benchmarks.cases.sink_beside_peer import AVRO, Peer, SinkCase
+from benchmarks.data.topics import Topics
 from benchmarks.result import Comparison
 from benchmarks.settings import Settings
 from benchmarks.stage import Stage
@@ -22,41 +21,21 @@ NAME = "jdbc-sink"
 ROWS = 300_000
 DATA = ("orders",)
 
-_AVRO = "rows-avro"
 _JSON = "rows-json-schema"
 
 
 def run(settings: Settings) -> list[Comparison]:
     """A comparison for each data set and number of tasks."""
-    every = settings.data or DATA
-    return [_run(settings, data, tasks) for data in every for tasks in settings.tasks or (1,)]
-
-
-def _run(settings: Settings, data: str, tasks: int) -> Comparison:
-    rows = settings.rows or ROWS
-    with ExitStack() as exits:
-        stage = exits.enter_context(Stage(["postgres"]))
-        topics = Topics(stage.bootstrap_servers)
-        sides = []
-        if settings.wants("tidegate"):
-            tidegate = exits.enter_context(Tidegate(stage))
-            topics.make(_AVRO)
-            topics.fill_avro(_AVRO, table(data, rows), [tidegate.registry.addresses["grpc"]])
-            sides.append(_tidegate(tidegate, stage, rows, tasks))
-        if settings.wants("debezium"):
-            topics.make(_JSON)
-            topics.fill_json_with_schema(_JSON, table(data, rows))
-            connect = exits.enter_context(KafkaConnect(stage, name="debezium", plugins=["debezium-jdbc"]))
-            sides.append(_debezium(connect, stage, rows, tasks))
-        title = f"{rows:,} rows of {data} from Kafka to PostgreSQL, {PARTITIONS} partitions, {tasks} task(s)"
-        return compared(NAME, title, sides, settings, stage)
+    peer = Peer("debezium", _JSON, Topics.fill_json_with_schema, _debezium)
+    case = SinkCase(NAME, "PostgreSQL", rows=ROWS, data=DATA, component="postgres", tidegate=_tidegate, peer=peer)
+    return case.run(settings)
 
 
 def _tidegate(system: Tidegate, stage: Stage, rows: int, tasks: int) -> Side:
     def prepare(number: int) -> Transfer:
         config: Config = {
             "connector.class": "jdbc-sink",
-            "topics": _AVRO,
+            "topics": AVRO,
             "value.converter": "avro",
             "connection.url": "${env:DATABASE_URL}",
             "connection.user": "${env:DATABASE_USER}",
@@ -70,14 +49,15 @@ def _tidegate(system: Tidegate, stage: Stage, rows: int, tasks: int) -> Side:
     return Side(system, "jdbc-sink, Avro, COPY, offsets in the transaction: exactly once", prepare)
 
 
-def _debezium(system: KafkaConnect, stage: Stage, rows: int, tasks: int) -> Side:
+def _debezium(exits: ExitStack, stage: Stage, topic: str, rows: int, tasks: int) -> Side:
+    system = exits.enter_context(KafkaConnect(stage, name="debezium", plugins=["debezium-jdbc"]))
     postgres = stage.stack.postgres
     database = stage.database_url.rpartition("/")[2]
 
     def prepare(number: int) -> Transfer:
         config: Config = {
             "connector.class": "io.debezium.connector.jdbc.JdbcSinkConnector",
-            "topics": _JSON,
+            "topics": topic,
             "value.converter": "org.apache.kafka.connect.json.JsonConverter",
             "value.converter.schemas.enable": "true",
             "connection.url": f"jdbc:postgresql://{postgres.host}:{postgres.port('postgres')}/{database}",

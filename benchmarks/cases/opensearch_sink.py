@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from benchmarks.comparing import compared
+from benchmarks.cases.sink_beside_peer import AVRO, Peer, SinkCase
 from benchmarks.data.search_index import SearchIndex
-from benchmarks.data.tables import table
-from benchmarks.data.topics import PARTITIONS, Topics
+from benchmarks.data.topics import Topics
 from benchmarks.result import Comparison
 from benchmarks.settings import Settings
 from benchmarks.stage import Stage
@@ -20,33 +19,14 @@ NAME = "opensearch-sink"
 ROWS = 100_000
 DATA = ("orders",)
 
-_AVRO = "rows-avro"
 _JSON = "rows-json"
 
 
 def run(settings: Settings) -> list[Comparison]:
     """A comparison for each data set and number of tasks."""
-    every = settings.data or DATA
-    return [_run(settings, data, tasks) for data in every for tasks in settings.tasks or (1,)]
-
-
-def _run(settings: Settings, data: str, tasks: int) -> Comparison:
-    rows = settings.rows or ROWS
-    with ExitStack() as exits:
-        stage = exits.enter_context(Stage(["opensearch"]))
-        topics = Topics(stage.bootstrap_servers)
-        sides = []
-        if settings.wants("tidegate"):
-            tidegate = exits.enter_context(Tidegate(stage))
-            topics.make(_AVRO)
-            topics.fill_avro(_AVRO, table(data, rows), [tidegate.registry.addresses["grpc"]])
-            sides.append(_tidegate(tidegate, stage, rows, tasks))
-        if settings.wants("bulk-loop"):
-            topics.make(_JSON)
-            topics.fill_json(_JSON, table(data, rows))
-            sides.append(_loop(exits.enter_context(BulkLoop(stage)), stage, rows, tasks))
-        title = f"{rows:,} rows of {data} from Kafka to OpenSearch, {PARTITIONS} partitions, {tasks} task(s)"
-        return compared(NAME, title, sides, settings, stage)
+    peer = Peer("bulk-loop", _JSON, Topics.fill_json, _loop)
+    case = SinkCase(NAME, "OpenSearch", rows=ROWS, data=DATA, component="opensearch", tidegate=_tidegate, peer=peer)
+    return case.run(settings)
 
 
 def _tidegate(system: Tidegate, stage: Stage, rows: int, tasks: int) -> Side:
@@ -56,7 +36,7 @@ def _tidegate(system: Tidegate, stage: Stage, rows: int, tasks: int) -> Side:
         name = f"tidegate_{number}"
         config: Config = {
             "connector.class": "opensearch-sink",
-            "topics": _AVRO,
+            "topics": AVRO,
             "value.converter": "avro",
             "connection.url": url,
             "key.ignore": "true",
@@ -67,10 +47,12 @@ def _tidegate(system: Tidegate, stage: Stage, rows: int, tasks: int) -> Side:
     return Side(system, "opensearch-sink, Avro, bulk requests, ids from positions: each record once", prepare)
 
 
-def _loop(system: BulkLoop, stage: Stage, rows: int, tasks: int) -> Side:
+def _loop(exits: ExitStack, stage: Stage, topic: str, rows: int, tasks: int) -> Side:
+    system = exits.enter_context(BulkLoop(stage))
+
     def prepare(number: int) -> Transfer:
         name = f"loop_{number}"
-        return _transfer(stage.stack.opensearch.url, name, {"topic": _JSON, "index": name}, rows, tasks)
+        return _transfer(stage.stack.opensearch.url, name, {"topic": topic, "index": name}, rows, tasks)
 
     return Side(
         system, "confluent-kafka and opensearch-py's bulk helper, JSON objects as they are: at least once", prepare
