@@ -17,14 +17,14 @@ from hypothesis import strategies as st
 from sqlalchemy.dialects import mysql, postgresql
 
 from tidegate.connectors.jdbc import column_types
-from tidegate.connectors.jdbc.column_types import arrow_type, to_array
+from tidegate.connectors.jdbc.column_types import TypeMapping, arrow_type, to_array
 from tidegate.connectors.jdbc.keys import CONFIG
 from tidegate.connectors.jdbc.page_size import PageSize
 from tidegate.connectors.jdbc.position import Position, comparable, earlier, moment_order, position_from
 from tidegate.connectors.jdbc.relation import Relation
 from tidegate.connectors.jdbc.shares import share_of, shares
 from tidegate.connectors.jdbc.table_names import TableNames, like
-from tidegate.connectors.jdbc.url import parse_url
+from tidegate.connectors.jdbc.url import parse_url, parse_url_and_options
 from tidegate.errors import FatalError
 
 UTC = datetime.UTC
@@ -34,12 +34,31 @@ UTC = datetime.UTC
     ("text", "url"),
     [
         ("jdbc:postgresql://db:5433/shop?user=ann&password=p%40ss", "postgresql+psycopg://ann:p%40ss@db:5433/shop"),
-        ("jdbc:postgresql://db/shop?ssl=true&currentSchema=x", "postgresql+psycopg://db/shop?sslmode=require"),
-        ("jdbc:mysql://db:3306/shop?useSSL=false", "mysql+pymysql://db:3306/shop"),
+        ("jdbc:postgresql://db/shop?ssl=true&loginTimeout=9", "postgresql+psycopg://db/shop?sslmode=require"),
+        (
+            "jdbc:postgresql://db/?currentSchema=a b,c&ApplicationName=x",
+            "postgresql+psycopg://db?application_name=x&options=-c+search_path%3Da%5C+b%2Cc",
+        ),
+        (
+            "jdbc:postgresql://ann@a:1,b:2/shop?targetServerType=primary",
+            "postgresql+psycopg://ann@/shop?host=a%3A1&host=b%3A2&target_session_attrs=primary",
+        ),
+        ("jdbc:mysql://db:3306/shop?useSSL=false&useUnicode=true", "mysql+pymysql://db:3306/shop?ssl_mode=disabled"),
+        ("jdbc:mysql://db/shop?useSSL=true&requireSSL=true", "mysql+pymysql://db/shop?ssl_mode=required"),
+        (
+            "jdbc:mysql://db/shop?useSSL=true&requireSSL=true&verifyServerCertificate=true",
+            "mysql+pymysql://db/shop?ssl_mode=verify_ca",
+        ),
+        (
+            "jdbc:mariadb://db/shop?sslMode=verify-full&serverSslCert=/ca.pem",
+            "mariadb+pymysql://db/shop?ssl_ca=%2Fca.pem&ssl_mode=verify_identity",
+        ),
         ("jdbc:mariadb://db/shop", "mariadb+pymysql://db/shop"),
         ("jdbc:sqlite:/tmp/a.db", "sqlite:////tmp/a.db"),
         ("jdbc:oracle:thin:@//db:1521/ORCL", "oracle+oracledb://db:1521?service_name=ORCL"),
         ("jdbc:oracle:thin:@db:1521:XE", "oracle+oracledb://db:1521/XE"),
+        ("jdbc:oracle:thin:@db:1521/ORCLPDB1", "oracle+oracledb://db:1521?service_name=ORCLPDB1"),
+        ("jdbc:oracle:thin:ann/p@db:1521/X", "oracle+oracledb://ann:p@db:1521?service_name=X"),
         ("postgresql://db/shop", "postgresql+psycopg://db/shop"),
         ("mysql+pymysql://db/shop", "mysql+pymysql://db/shop"),
     ],
@@ -57,6 +76,31 @@ def test_user_and_password_are_added() -> None:
 def test_unusable_urls_say_what_to_write(text: str) -> None:
     with pytest.raises(ValueError, match="use jdbc:"):
         parse_url(text)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "(DESCRIPTION=(ADDRESS=(PROTOCOL=tcps)(HOST=db)(PORT=1522))(CONNECT_DATA=(SERVICE_NAME=x)))",
+        "tcps://db:1522/x?wallet_location=/wallet",
+    ],
+)
+def test_an_address_with_more_than_host_and_service_is_the_drivers_to_read(address: str) -> None:
+    url = parse_url(f"jdbc:oracle:thin:@{address}")
+    _, arguments = url.get_dialect()().create_connect_args(url)
+    assert arguments["dsn"] == address
+
+
+def test_options_beside_the_url_are_options_in_it_and_the_rest_is_told() -> None:
+    options = {"currentSchema": "shop", "loginTimeout": "10"}
+    found = parse_url_and_options("jdbc:postgresql://db/x?reWriteBatchedInserts=true", None, None, options)
+    assert found.url.query["options"] == "-c search_path=shop"
+    assert found.unused == ["loginTimeout", "reWriteBatchedInserts"]
+
+
+def test_an_option_with_a_value_that_is_none_is_refused_with_those_that_are() -> None:
+    with pytest.raises(ValueError, match=r"sslMode=MAYBE is not known: use one of DISABLED"):
+        parse_url("jdbc:mysql://db/x?sslMode=MAYBE")
 
 
 @pytest.mark.parametrize(
@@ -93,7 +137,7 @@ def test_unusable_urls_say_what_to_write(text: str) -> None:
     ],
 )
 def test_types(type_: Any, mapping: str, backend: str, arrow: pa.DataType) -> None:
-    assert arrow_type(type_, mapping, backend=backend) == arrow
+    assert arrow_type(type_, TypeMapping(mapping), backend=backend) == arrow
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,16 @@ from tidegate.connectors.jdbc.keys import (
     TIMESTAMP,
     TIMESTAMP_INCREMENTING,
 )
+from tidegate.connectors.jdbc.mode_columns import (
+    INCREMENTING_MAPPING,
+    INCREMENTING_NAME,
+    TIMESTAMP_MAPPING,
+    TIMESTAMP_NAME,
+)
 from tidegate.connectors.jdbc.relation import Relation
 from tidegate.connectors.jdbc.shares import shares
 from tidegate.connectors.jdbc.table_watch import watches
-from tidegate.connectors.jdbc.tables import chosen_tables, column_problems, query_relation
+from tidegate.connectors.jdbc.tables import chosen_tables, column_problems, configured_query, query_relation
 from tidegate.connectors.jdbc.task import JdbcSourceTask
 from tidegate.errors import ConfigError, ConfigProblem, RetriableError, TidegateError
 from tidegate.sdk.config_def import Config, ConfigDef
@@ -135,7 +141,7 @@ class JdbcSourceConnector(SourceConnector):
             return [ConfigProblem("connection.url", str(error))]
 
     def task_configs(self, config: Config, max_tasks: int) -> Sequence[Mapping[str, str]]:
-        if config["query"]:
+        if configured_query(config):
             return [{}]
         database = Database.from_config(config)
         try:
@@ -147,26 +153,36 @@ class JdbcSourceConnector(SourceConnector):
 
 def _combinations(config: Config) -> Iterator[ConfigProblem]:
     mode = config["mode"]
-    if mode in (INCREMENTING, TIMESTAMP_INCREMENTING) and not config["incrementing.column.name"]:
-        yield ConfigProblem("incrementing.column.name", f"missing; mode {mode} needs it: name a column that only grows")
-    if mode in (TIMESTAMP, TIMESTAMP_INCREMENTING) and not config["timestamp.column.name"]:
-        yield ConfigProblem("timestamp.column.name", f"missing; mode {mode} needs it: name the column of last change")
+    query = configured_query(config)
+    if mode in (INCREMENTING, TIMESTAMP_INCREMENTING) and query and not config[INCREMENTING_NAME]:
+        yield ConfigProblem(INCREMENTING_NAME, f"missing; mode {mode} needs it: name a column that only grows")
+    if mode in (TIMESTAMP, TIMESTAMP_INCREMENTING) and not (config[TIMESTAMP_NAME] or config[TIMESTAMP_MAPPING]):
+        yield ConfigProblem(TIMESTAMP_NAME, f"missing; mode {mode} needs it: name the column of last change")
+    for name, mapping in ((INCREMENTING_NAME, INCREMENTING_MAPPING), (TIMESTAMP_NAME, TIMESTAMP_MAPPING)):
+        if config[mapping] and query:
+            yield ConfigProblem(mapping, f"is for tables, and there is a query: give {name}")
+        elif config[mapping] and config[name]:
+            yield ConfigProblem(mapping, f"is given instead of {name}: give one of them")
+    if config["query"] and config["query.masked"]:
+        yield ConfigProblem("query.masked", "is the same as query, but not shown: give one of them")
+    if query and not config["topic.prefix"]:
+        yield ConfigProblem("topic.prefix", "missing; it is the topic of a query's rows: name it")
     chosen = [
         key for key in ("table.whitelist", "table.include.list", "table.blacklist", "table.exclude.list") if config[key]
     ]
-    if config["query"] and chosen:
+    if query and chosen:
         yield ConfigProblem("query", f"excludes {', '.join(chosen)}: give either a query or tables")
     for first, second in (("table.whitelist", "table.include.list"), ("table.blacklist", "table.exclude.list")):
         if config[first] and config[second]:
             yield ConfigProblem(second, f"is the newer form of {first}: give one of them")
     yield from _horizon_problems(config)
     given = config.with_prefix(QUERY_PARAMETERS)
-    used = query_relation(config).named_parameters() if config["query"] else set()
+    used = query_relation(config).named_parameters() if query else set()
     for name in sorted(set(given) - used):
         yield ConfigProblem(
             QUERY_PARAMETERS + name, f"there is no :{name} in the query: write it there, or remove this"
         )
-    if config["bulk.chunks"] and (mode != BULK or config["query"]):
+    if config["bulk.chunks"] and (mode != BULK or query):
         yield ConfigProblem("bulk.chunks", "is for tables in mode bulk: set it to false")
 
 
@@ -176,7 +192,7 @@ def _horizon_problems(config: Config) -> Iterator[ConfigProblem]:
         return
     if configured_url(config).get_backend_name() != "postgresql":
         yield ConfigProblem(key, "is PostgreSQL's only: set it to false, and a timestamp.delay.interval.ms")
-    elif config["query"]:
+    elif configured_query(config):
         yield ConfigProblem(key, "is for tables, whose rows tell their transaction: set it to false, or name tables")
     elif config["mode"] == BULK:
         yield ConfigProblem(key, "means nothing in mode bulk, which reads all: set it to false, or another mode")
@@ -193,7 +209,7 @@ def _against_database(config: Config) -> Iterator[ConfigProblem]:
         config, connect_timeout_ms=min(config["connection.timeout.ms"], _VALIDATION_TIMEOUT_MS)
     )
     try:
-        if config["query"]:
+        if configured_query(config):
             yield from _query_problems(database, query_relation(config), config)
         else:
             relations = chosen_tables(database, config)
