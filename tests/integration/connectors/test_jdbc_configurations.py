@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import psycopg
 import pytest
 
 from tests.integration.connectors.source_harness import SourceHarness
 from tests.integration.connectors.target_database import TargetDatabase
 from tidegate.connectors.jdbc import JdbcSourceConnector
+from tidegate.devstack import Postgres
 from tidegate.errors import ConfigProblem, FatalError
 
 
@@ -66,12 +68,10 @@ def test_without_a_name_and_without_numbers_the_table_is_named(target: TargetDat
     assert (problem.key, "missing" in problem.message) == ("incrementing.column.name", True)
 
 
-def test_an_identity_column_is_numbered_by_the_database(target: TargetDatabase) -> None:
-    if target.kind != "postgresql":
-        pytest.skip("identity columns are PostgreSQL's and Oracle's")
-    target.run("CREATE TABLE a (v int, id int GENERATED ALWAYS AS IDENTITY)")
-    target.run("INSERT INTO a (v) VALUES (7)")
-    assert drained(harness(target, {"mode": "incrementing"}), 1) == [{"v": 7, "id": 1}]
+def test_an_identity_column_is_numbered_by_the_database(on_postgres: TargetDatabase) -> None:
+    on_postgres.run("CREATE TABLE a (v int, id int GENERATED ALWAYS AS IDENTITY)")
+    on_postgres.run("INSERT INTO a (v) VALUES (7)")
+    assert drained(harness(on_postgres, {"mode": "incrementing"}), 1) == [{"v": 7, "id": 1}]
 
 
 def test_columns_may_differ_from_table_to_table(target: TargetDatabase) -> None:
@@ -99,6 +99,8 @@ def test_a_masked_query_is_read_and_not_shown(target: TargetDatabase) -> None:
     assert [int(row["id"]) for row in drained(harness(target, config), 2)] == [1, 2]
     shown = JdbcSourceConnector.config_def.validate({**target.config, **config})
     assert not any("4711" in str(each.value) for each in shown)
+    [problem] = problems({**target.config, "topic.prefix": "x", "mode": "bulk", "query.masked": "SELEC 4711"})
+    assert (problem.key, "4711" in problem.message) == ("query.masked", False)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +109,7 @@ def test_a_masked_query_is_read_and_not_shown(target: TargetDatabase) -> None:
         "SELECT id, note FROM t ORDER BY note DESC;  \n;",
         "SELECT id, note FROM t -- it's all :of them\n",
         "SELECT id, note /* don't :look */ FROM t WHERE note LIKE '%:a' -- the end",
-        "WITH some AS (SELECT * FROM t WHERE id > 0) SELECT id, note FROM some WHERE note <> '%s' ORDER BY 1 LIMIT 10",
+        "WITH kept AS (SELECT * FROM t WHERE id > 0) SELECT id, note FROM kept WHERE note <> '%s' ORDER BY 1 LIMIT 10",
         "select x.id, x.note from t x join t y on x.id = y.id where x.note not like ':b%'",
     ],
 )
@@ -120,14 +122,12 @@ def test_queries_as_people_write_them(target: TargetDatabase, query: str) -> Non
     assert [int(row["id"]) for row in drained(run, 3)] == [1, 2, 3]
 
 
-def test_casts_slices_and_dollar_quotes(target: TargetDatabase) -> None:
-    if target.kind != "postgresql":
-        pytest.skip("they are PostgreSQL's")
-    target.run("CREATE TABLE t (id int PRIMARY KEY, a int[])")
-    target.run("INSERT INTO t VALUES (1, '{1,2,3}')")
+def test_casts_slices_and_dollar_quotes(on_postgres: TargetDatabase) -> None:
+    on_postgres.run("CREATE TABLE t (id int PRIMARY KEY, a int[])")
+    on_postgres.run("INSERT INTO t VALUES (1, '{1,2,3}')")
     query = "SELECT id, id::text AS t, a[1:2] AS a, $x$:id 'n$x$ AS d, E':id' AS e FROM t WHERE id = :id::int"
     keys = {"mode": "incrementing", "incrementing.column.name": "id", "query": query, "query.parameters.id": "1"}
-    assert drained(harness(target, keys), 1) == [{"id": 1, "t": "1", "a": [1, 2], "d": ":id 'n", "e": ":id"}]
+    assert drained(harness(on_postgres, keys), 1) == [{"id": 1, "t": "1", "a": [1, 2], "d": ":id 'n", "e": ":id"}]
 
 
 def test_a_view_is_read_like_a_table(target: TargetDatabase) -> None:
@@ -149,75 +149,65 @@ def test_names_of_any_form(target: TargetDatabase) -> None:
     assert topics(run) == {"db.Sales.2026"}
 
 
-def test_a_table_is_found_by_all_its_names(target: TargetDatabase) -> None:
-    if target.kind != "postgresql":
-        pytest.skip("schemas are PostgreSQL's")
-    target.run('CREATE SCHEMA "My Shop"')
-    target.run('CREATE TABLE "My Shop".orders (id int PRIMARY KEY)')
-    target.run('INSERT INTO "My Shop".orders VALUES (1)')
-    [database] = target.one("SELECT current_database()")
+def test_a_table_is_found_by_all_its_names(on_postgres: TargetDatabase) -> None:
+    on_postgres.run('CREATE SCHEMA "My Shop"')
+    on_postgres.run('CREATE TABLE "My Shop".orders (id int PRIMARY KEY)')
+    on_postgres.run('INSERT INTO "My Shop".orders VALUES (1)')
+    [database] = on_postgres.one("SELECT current_database()")
     keys = {"mode": "incrementing", "incrementing.column.name": "id"}
     names = ["orders", "My Shop.orders", '"My Shop"."orders"', f"{database}.My Shop.orders"]
     for name in names:
-        run = harness(target, {**keys, "table.whitelist": name})
+        run = harness(on_postgres, {**keys, "table.whitelist": name})
         drained(run, 1)
         assert list(run.offsets) == [b'{"table":"My Shop.orders"}']
-    run = harness(target, {**keys, "table.whitelist": "orders"}, options='?currentSchema="My Shop"')
+    run = harness(on_postgres, {**keys, "table.whitelist": "orders"}, options='?currentSchema="My Shop"')
     drained(run, 1)
-    run = harness(target, {**keys, "query": "SELECT * FROM orders", "connection.currentSchema": '"My Shop"'})
+    run = harness(on_postgres, {**keys, "query": "SELECT * FROM orders", "connection.currentSchema": '"My Shop"'})
     drained(run, 1)
-    target.run("CREATE SCHEMA other")
-    target.run("CREATE TABLE other.orders (id int PRIMARY KEY)")
-    [problem] = problems({**target.config, "topic.prefix": "db.", **keys, "table.whitelist": "orders"})
+    on_postgres.run("CREATE SCHEMA other")
+    on_postgres.run("CREATE TABLE other.orders (id int PRIMARY KEY)")
+    [problem] = problems({**on_postgres.config, "topic.prefix": "db.", **keys, "table.whitelist": "orders"})
     assert "is in several schemas, My Shop, other" in problem.message
 
 
-def test_tables_whose_names_run_together_keep_offsets_of_their_own(target: TargetDatabase) -> None:
-    if target.kind != "postgresql":
-        pytest.skip("schemas are PostgreSQL's")
+def test_tables_whose_names_run_together_keep_offsets_of_their_own(on_postgres: TargetDatabase) -> None:
     for schema, table in (("a.b", "c"), ("a", "b.c")):
-        target.run(f'CREATE SCHEMA "{schema}"')
-        target.run(f'CREATE TABLE "{schema}"."{table}" (id int PRIMARY KEY)')
-        target.run(f'INSERT INTO "{schema}"."{table}" VALUES (1)')
+        on_postgres.run(f'CREATE SCHEMA "{schema}"')
+        on_postgres.run(f'CREATE TABLE "{schema}"."{table}" (id int PRIMARY KEY)')
+        on_postgres.run(f'INSERT INTO "{schema}"."{table}" VALUES (1)')
     keys = {"mode": "incrementing", "incrementing.column.name": "id", "schema.pattern": "a%"}
-    assert len(drained(harness(target, keys), 2)) == 2
+    assert len(drained(harness(on_postgres, keys), 2)) == 2
 
 
-def test_a_partitioned_table_is_read_once(target: TargetDatabase) -> None:
-    if target.kind != "postgresql":
-        pytest.skip("partitions are tables in PostgreSQL alone")
-    target.run("CREATE TABLE t (id int NOT NULL) PARTITION BY RANGE (id)")
-    target.run("CREATE TABLE t_1 PARTITION OF t FOR VALUES FROM (0) TO (10)")
-    target.run("CREATE TABLE t_2 PARTITION OF t FOR VALUES FROM (10) TO (20)")
-    target.run("CREATE TABLE u (id int NOT NULL)")
-    target.run("INSERT INTO t VALUES (1), (11)")
+def test_a_partitioned_table_is_read_once(on_postgres: TargetDatabase) -> None:
+    on_postgres.run("CREATE TABLE t (id int NOT NULL) PARTITION BY RANGE (id)")
+    on_postgres.run("CREATE TABLE t_1 PARTITION OF t FOR VALUES FROM (0) TO (10)")
+    on_postgres.run("CREATE TABLE t_2 PARTITION OF t FOR VALUES FROM (10) TO (20)")
+    on_postgres.run("CREATE TABLE u (id int NOT NULL)")
+    on_postgres.run("INSERT INTO t VALUES (1), (11)")
     keys = {"mode": "incrementing", "incrementing.column.name": "id", "transaction.horizon": "true"}
-    run = harness(target, keys)
+    run = harness(on_postgres, keys)
     drained(run, 2)
     assert topics(run) == {"db.t"}
-    run = harness(target, {**keys, "table.types": "PARTITIONED TABLE"})
+    run = harness(on_postgres, {**keys, "table.types": "PARTITIONED TABLE"})
     drained(run, 2)
-    run = harness(target, {**keys, "table.whitelist": "t_2"})
+    run = harness(on_postgres, {**keys, "table.whitelist": "t_2"})
     assert drained(run, 1) == [{"id": 11}]
 
 
-def test_options_of_mysqls_driver(target: TargetDatabase) -> None:
-    if target.kind != "mariadb":
-        pytest.skip("they are of MySQL's and MariaDB's drivers")
-    target.run("SET sql_mode = ''")
-    target.run("CREATE TABLE t (id INT PRIMARY KEY, small TINYINT(1), at DATETIME, day DATE)")
-    target.run("INSERT INTO t VALUES (1, 7, '0000-00-00 00:00:00', '0000-00-00')")
+def test_options_of_mysqls_driver(on_mariadb: TargetDatabase) -> None:
+    on_mariadb.run("SET sql_mode = ''")
+    on_mariadb.run("CREATE TABLE t (id INT PRIMARY KEY, small TINYINT(1), at DATETIME, day DATE)")
+    on_mariadb.run("INSERT INTO t VALUES (1, 7, '0000-00-00 00:00:00', '0000-00-00')")
     keys = {"mode": "incrementing", "incrementing.column.name": "id", "table.whitelist": "t"}
     usual = "useUnicode=true&characterEncoding=utf8&serverTimezone=UTC&useSSL=false&allowPublicKeyRetrieval=true"
-    run = harness(target, keys, options=f"?{usual}&zeroDateTimeBehavior=CONVERT_TO_NULL&tinyInt1isBit=false")
+    run = harness(on_mariadb, keys, options=f"?{usual}&zeroDateTimeBehavior=CONVERT_TO_NULL&tinyInt1isBit=false")
     assert drained(run, 1) == [{"id": 1, "small": 7, "at": None, "day": None}]
 
 
-def test_chunks_by_a_column_whose_order_is_not_that_of_its_values(target: TargetDatabase) -> None:
-    if target.kind != "mariadb":
-        pytest.skip("PostgreSQL refuses the comparison itself")
-    target.run("CREATE TABLE t (kind ENUM('z','a') PRIMARY KEY)")
-    run = harness(target, {"mode": "bulk", "bulk.chunks": "true"})
+def test_chunks_by_a_column_whose_order_is_not_that_of_its_values(on_mariadb: TargetDatabase) -> None:
+    on_mariadb.run("CREATE TABLE t (kind ENUM('z','a') PRIMARY KEY)")
+    run = harness(on_mariadb, {"mode": "bulk", "bulk.chunks": "true"})
     with pytest.raises(FatalError, match="whose order is not that of its values"):
         run.start()
     run.crash()
@@ -242,25 +232,74 @@ def test_patterns_find_tables_that_come_and_leave_those_that_go(target: TargetDa
     assert len(run.rows()) == 4
 
 
-def test_a_query_is_tried_as_often_as_told(target: TargetDatabase) -> None:
-    if target.kind == "sqlite":
-        pytest.skip("SQLite is never away")
-    target.run("CREATE TABLE t (id INTEGER PRIMARY KEY)")
+def test_a_query_is_tried_as_often_as_told(postgres: Postgres, on_postgres: TargetDatabase) -> None:
+    on_postgres.run("CREATE TABLE t (id INTEGER PRIMARY KEY)")
+    on_postgres.run("INSERT INTO t VALUES (1)")
     keys = {"mode": "incrementing", "incrementing.column.name": "id", "connection.backoff.ms": "1"}
-    run = harness(target, {**keys, "query.retry.attempts": "2", "connection.attempts": "1"})
+    run = harness(on_postgres, {**keys, "query.retry.attempts": "2", "connection.attempts": "1"})
     run.start()
-    assert run._task is not None
-    database = run._task._database  # type: ignore[attr-defined]
-    database.engine.dispose()
-    database.engine.pool._creator = lambda *args: _refused(database)
-    assert [run.poll(), run.poll()] == [0, 0]
-    with pytest.raises(FatalError, match="It was tried 3 times"):
+    run.drain(1)
+    [name] = on_postgres.one("SELECT current_database()")
+    terminate = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = %s"
+    with psycopg.connect(postgres.url(), autocommit=True) as server:
+        for last in (False, True):
+            server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false".encode())
+            on_postgres.run(terminate.replace("%s", f"'{name}'"))
+            assert [run.poll(), run.poll()] == [0, 0]
+            if last:
+                with pytest.raises(FatalError, match="It was tried 3 times"):
+                    run.poll()
+            server.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true".encode())
+            if not last:
+                on_postgres.run("INSERT INTO t VALUES (2)")
+                run.drain(2)
+    run.crash()
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("SELEC 1", "refuses the statement"),
+        ("SELECT nope FROM t", "lacks what was asked for"),
+        ("SELECT * FROM nowhere", "lacks what was asked for"),
+    ],
+)
+def test_a_query_that_is_none_is_not_taken_for_a_database_that_is_away(
+    target: TargetDatabase, query: str, words: str
+) -> None:
+    target.run("CREATE TABLE t (id INTEGER PRIMARY KEY)")
+    config = {**target.config, "topic.prefix": "x", "mode": "bulk", "query": query}
+    [problem] = problems(config)
+    assert (problem.key, words in problem.message) == ("query", True)
+    run = SourceHarness(JdbcSourceConnector(), config)
+    run.start()
+    with pytest.raises(FatalError, match=words):
         run.poll()
     run.crash()
 
 
-def _refused(database: Any) -> None:
-    raise database.engine.dialect.loaded_dbapi.OperationalError("connection refused")
+def test_what_mariadb_calls_operational_and_is_the_statements(on_mariadb: TargetDatabase) -> None:
+    on_mariadb.run("CREATE TABLE t (id INTEGER PRIMARY KEY)")
+    config = {**on_mariadb.config, "topic.prefix": "x", "mode": "bulk"}
+    [problem] = problems({**config, "query": "SELECT a.*, b.* FROM t a, t b"})
+    assert (problem.key, "refuses the statement: (1060" in problem.message) == ("query", True)
+    [database] = on_mariadb.one("SELECT database()")
+    on_mariadb.run("CREATE TABLE other (id INTEGER PRIMARY KEY)")
+    on_mariadb.run(f"CREATE USER '{database}'@'%' IDENTIFIED BY 'p'")
+    on_mariadb.run(f"GRANT SELECT ON {database}.other TO '{database}'@'%'")
+    config = {**config, "connection.user": database, "connection.password": "p", "query": "SELECT * FROM t"}
+    [problem] = problems(config)
+    on_mariadb.run(f"DROP USER '{database}'@'%'")
+    assert (problem.key, "refuses the user" in problem.message) == ("query", True)
+
+
+@pytest.mark.parametrize("option", ["sslMode=REQUIRED", "useSSL=true&requireSSL=true", "sslMode=VERIFY_IDENTITY"])
+def test_encryption_that_is_asked_for_is_never_left_out(on_mariadb: TargetDatabase, option: str) -> None:
+    on_mariadb.run("CREATE TABLE t (id INTEGER PRIMARY KEY)")
+    config = {**on_mariadb.config, "topic.prefix": "x", "mode": "bulk"}
+    config["connection.url"] += f"?{option}"
+    [problem] = problems(config)
+    assert (problem.key, "SSL" in problem.message) == ("connection.url", True)
 
 
 # Found in public repositories and threads; hosts, users and passwords are this test's.
@@ -342,11 +381,12 @@ CONFIGURATIONS: dict[str, dict[str, str]] = {
 }
 
 
+_FIXTURES = {"postgresql": "on_postgres", "mysql": "on_mariadb"}
+
+
 @pytest.mark.parametrize("name", CONFIGURATIONS)
-def test_a_configuration_from_the_field_runs(target: TargetDatabase, name: str) -> None:
-    kinds = {"postgresql": "postgresql", "mysql": "mariadb"}
-    if kinds.get(name.split(",")[0], target.kind) != target.kind:
-        pytest.skip("it is for another database")
+def test_a_configuration_from_the_field_runs(request: pytest.FixtureRequest, name: str) -> None:
+    target: TargetDatabase = request.getfixturevalue(_FIXTURES.get(name.split(",")[0], "on_postgres"))
     keys = dict(CONFIGURATIONS[name])
     options = keys.pop("url options", "")
     day = "TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP"

@@ -216,22 +216,20 @@ def test_an_offset_of_confluents_connector_goes_on_where_it_was(target: TargetDa
     assert [row["id"] for row in run.rows()[4:]] == [3, 4]
 
 
-def test_dates_that_are_none_are_stepped_over(target: TargetDatabase) -> None:
-    if target.kind != "mariadb":
-        pytest.skip("zero dates are MySQL's and MariaDB's")
-    target.run("SET sql_mode = ''")
-    target.run("CREATE TABLE t (id INTEGER PRIMARY KEY, at DATETIME NOT NULL)")
+def test_dates_that_are_none_are_stepped_over(on_mariadb: TargetDatabase) -> None:
+    on_mariadb.run("SET sql_mode = ''")
+    on_mariadb.run("CREATE TABLE t (id INTEGER PRIMARY KEY, at DATETIME NOT NULL)")
     zeros = ", ".join(f"({number}, '0000-00-00 00:00:00')" for number in range(5))
-    target.run(f"INSERT INTO t VALUES {zeros}, (5, '2026-02-00 00:00:00'), (6, '2026-03-01 00:00:00')")
+    on_mariadb.run(f"INSERT INTO t VALUES {zeros}, (5, '2026-02-00 00:00:00'), (6, '2026-03-01 00:00:00')")
     strict = "sessionVariables=sql_mode='STRICT_TRANS_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE'"
     rows: dict[str, list[Any]] = {}
     for options in ("", f"?{strict}", "?zeroDateTimeBehavior=convertToNull"):
         run = harness(
-            target,
+            on_mariadb,
             mode="timestamp",
             timestamp_column_name="at",
             batch_max_rows="2",
-            connection_url=target.config["connection.url"] + options,
+            connection_url=on_mariadb.config["connection.url"] + options,
         )
         run.tolerant = True
         run.start()
@@ -240,3 +238,29 @@ def test_dates_that_are_none_are_stepped_over(target: TargetDatabase) -> None:
         rows[options] = [row["id"] for row in run.rows()]
         assert len(run.halted) == 6
     assert list(rows.values()) == [[6]] * 3
+
+
+@pytest.mark.parametrize("mode", ["timestamp", "timestamp+incrementing"])
+def test_a_timestamp_column_that_becomes_coarser_while_it_is_read(
+    target: TargetDatabase, clock: Clock, mode: str
+) -> None:
+    if target.kind == "sqlite":
+        pytest.skip("SQLite has no precision and does not alter columns")
+    fine, coarse = target.pick(
+        postgresql=("timestamp(6)", "ALTER COLUMN at TYPE timestamp(0)"),
+        mariadb=("DATETIME(6)", "MODIFY at DATETIME(0) NOT NULL"),
+    )
+    target.run(f"CREATE TABLE t (id INTEGER PRIMARY KEY, at {fine} NOT NULL)")
+    target.run("INSERT INTO t VALUES (2, '2026-03-01 11:00:00')")
+    run = harness(target, mode=mode, incrementing_column_name="id", timestamp_column_name="at")
+    clock.now = "2026-03-01 12:00:00.5"
+    run.start()
+    run.drain(1)
+    target.run(f"ALTER TABLE t {coarse}")
+    target.run("INSERT INTO t VALUES (3, '2026-03-01 12:00:00')")
+    assert run.poll() == 0, "the second is not over"
+    target.run("INSERT INTO t VALUES (1, '2026-03-01 12:00:00')")
+    clock.now = "2026-03-01 12:00:01"
+    run.drain(3)
+    run.crash()
+    assert sorted(row["id"] for row in run.rows()) == [1, 2, 3]

@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 from sqlalchemy.dialects import mysql, postgresql
 
 from tidegate.connectors.jdbc import column_types
+from tidegate.connectors.jdbc.column_mapping import parsed_mapping
 from tidegate.connectors.jdbc.column_types import TypeMapping, arrow_type, to_array
+from tidegate.connectors.jdbc.columns import second_digits
 from tidegate.connectors.jdbc.keys import CONFIG
 from tidegate.connectors.jdbc.page_size import PageSize
 from tidegate.connectors.jdbc.position import Position, comparable, earlier, moment_order, position_from
@@ -293,6 +295,70 @@ def names(**keys: str) -> TableNames:
 
 
 @pytest.mark.parametrize(
+    ("text", "readings"),
+    [
+        ("orders", [(None, "orders")]),
+        ("shop.orders", [(None, "shop.orders"), ("shop", "orders")]),
+        ("db.shop.orders", [(None, "db.shop.orders"), ("shop", "orders")]),
+        ("a.b.c", [(None, "a.b.c"), ("a", "b.c"), ("a.b", "c")]),
+        ('"a.b".c', [("a.b", "c")]),
+        ('"db"."My Shop"."orders"', [("My Shop", "orders")]),
+        ("`shop`.`my orders`", [("shop", "my orders")]),
+    ],
+)
+def test_a_name_may_be_read_in_several_ways(text: str, readings: list[tuple[str | None, str]]) -> None:
+    assert TableNames([text], (), frozenset(), (), "db").readings(text) == readings
+
+
+@pytest.mark.parametrize(
+    ("text", "pattern", "columns"),
+    [
+        ("a.*:id", "a.*", ("id",)),
+        ("a.*:[x | y]", "a.*", ("x", "y")),
+        ("(?:a|b):id", "(?:a|b)", ("id",)),
+    ],
+)
+def test_mappings_of_columns(text: str, pattern: str, columns: tuple[str, ...]) -> None:
+    assert parsed_mapping(text) == (pattern, columns)
+
+
+@pytest.mark.parametrize(
+    ("backend", "shown", "digits"),
+    [
+        ("postgresql", ("t", "1114", 0, None), 0),
+        ("postgresql", ("t", "1184", None, None), 6),
+        ("mariadb", ("t", "12", 19, 0), 0),
+        ("mysql", ("t", "7", 23, 3), 3),
+        ("mysql", ("t", "253", 23, 31), 6),
+        ("oracle", ("T", "<DbType DB_TYPE_DATE>", None, None), 0),
+        ("oracle", ("T", "<DbType DB_TYPE_TIMESTAMP>", 0, 9), 6),
+        ("sqlite", ("t", "None", None, None), 0),
+    ],
+)
+def test_how_many_digits_of_a_second_a_column_keeps(backend: str, shown: tuple[Any, ...], digits: int) -> None:
+    assert second_digits(shown, backend) == digits
+
+
+@given(st.integers())
+def test_a_number_of_any_length_survives_its_offset(number: int) -> None:
+    offset = orjson.loads(orjson.dumps(Position(number).to_offset()))
+    assert position_from(offset, UTC, None, as_text=False) == Position(number)
+
+
+@pytest.mark.parametrize(
+    ("offset", "moment"),
+    [
+        ({"timestamp": 1767225600123}, "2026-01-01 00:00:00.123000"),
+        ({"timestamp": 1767225600123, "timestamp_nanos": 123_456_000}, "2026-01-01 00:00:00.123456"),
+        ({"timestamp": -1}, "1969-12-31 23:59:59.999000"),
+    ],
+)
+def test_offsets_of_confluents_connector_are_read(offset: dict[str, Any], moment: str) -> None:
+    found = position_from(offset, UTC, pa.timestamp("us"), as_text=False).timestamp
+    assert found == datetime.datetime.fromisoformat(moment)
+
+
+@pytest.mark.parametrize(
     ("pattern", "matched", "qualified"),
     [
         (".*", ["public.a", "public.ab", "shop.a"], False),
@@ -366,11 +432,21 @@ CONFLUENT = {
     "poll.interval.ms": 5000,
     "table.poll.interval.ms": 60_000,
     "timestamp.delay.interval.ms": 0,
+    "incrementing.column.mapping": None,
+    "timestamp.columns.mapping": None,
+    "query.masked": None,
+    "query.retry.attempts": -1,
+    "transaction.isolation.mode": "DEFAULT",
+    "topic.prefix": "",
+    "max.buffer.size": 0,
+    "poll.linger.ms": 5000,
+    "table.monitoring.startup.polling.limit.ms": 10_000,
+    "jdbc.credentials.provider.class": None,
 }
 
 
 def test_keys_have_the_defaults_of_confluents_connector() -> None:
-    config = CONFIG.parse({"connection.url": "jdbc:sqlite:x", "mode": "bulk", "topic.prefix": "x"})
+    config = CONFIG.parse({"connection.url": "jdbc:sqlite:x", "mode": "bulk"})
     assert {key: config[key] for key in CONFLUENT} == CONFLUENT
     assert not any(config[key] for key in ("table.whitelist", "table.blacklist", "query", "dialect.name"))
 
@@ -385,6 +461,12 @@ def test_keys_have_the_defaults_of_confluents_connector() -> None:
         ("numeric.mapping", "best", "best_fit_eager_double"),
         ("timestamp.granularity", "seconds", "micros_long"),
         ("transaction.horizon.lookback", "-2", "-1"),
+        ("incrementing.column.mapping", "orders", "use pattern:column"),
+        ("incrementing.column.mapping", "orders:[a|b]", "name one"),
+        ("timestamp.columns.mapping", "o(:[a]", "not a regular expression"),
+        ("transaction.isolation.mode", "SQL_SERVER_SNAPSHOT", "SQL Server is not supported"),
+        ("jdbc.credentials.provider.class", "com.example.Vault", "${provider:path:key}"),
+        ("topic.prefix", "my topic", "letters, digits"),
     ],
 )
 def test_a_value_that_is_none_is_refused_with_those_that_are(key: str, value: str, words: str) -> None:

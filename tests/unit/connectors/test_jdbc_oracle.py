@@ -25,6 +25,7 @@ from tidegate.connectors.jdbc.columns import Columns, fingerprint
 from tidegate.connectors.jdbc.database import Database
 from tidegate.connectors.jdbc.oracle.fetch import OracleFetch, requested_schema
 from tidegate.connectors.jdbc.oracle.moments import literal
+from tidegate.connectors.jdbc.reflection import Reflection
 from tidegate.connectors.jdbc.relation import Relation
 from tidegate.connectors.jdbc.stream import CursorStream
 from tidegate.connectors.jdbc.url import parse_url
@@ -221,6 +222,38 @@ def test_a_table_altered_meanwhile_is_looked_at_anew_and_a_lost_server_is_told()
 def test_a_column_without_a_type_in_arrow_has_the_table_fetched_by_rows(field: pa.Field, kind: Any) -> None:
     seen = fingerprint([(field.name.upper(), kind, None, None, None, None, True)])
     assert requested_schema(Columns((field,), seen)) is None
+
+
+class Inspector:
+    """What SQLAlchemy shows of Oracle's catalogue: names without quotes in small letters, and known by these alone."""
+
+    default_schema_name = "shop"
+
+    def get_schema_names(self) -> list[str]:
+        return ["shop", "Odd One"]
+
+    def get_table_names(self, schema: str) -> list[str]:
+        return {"shop": ["orders", "Mixed"], "Odd One": []}[schema]
+
+    def has_table(self, table: str, schema: str) -> bool:
+        return table in self.get_table_names(schema)
+
+    def get_columns(self, table: str, schema: str) -> list[dict[str, Any]]:
+        return {("shop", "orders"): [{"name": "id"}, {"name": "Mixed"}]}[(schema, table)]
+
+    def get_pk_constraint(self, table: str, schema: str) -> dict[str, Any]:
+        return {("shop", "orders"): {"constrained_columns": ["id"]}}[(schema, table)]
+
+
+def test_names_are_those_of_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sa, "inspect", lambda connection: Inspector())
+    reflection = Reflection(cast("Connection", SimpleNamespace(dialect=DIALECT)))
+    assert reflection.default_schema == "SHOP"
+    assert reflection.schemas() == ["SHOP", "Odd One"]
+    assert reflection.tables("SHOP") == ["ORDERS", "Mixed"]
+    assert reflection.has_table("ORDERS", "SHOP") and reflection.has_table("Mixed", "SHOP")
+    assert [column["name"] for column in reflection.columns(Relation("ORDERS", "SHOP"))] == ["ID", "Mixed"]
+    assert reflection.primary_key(Relation("ORDERS", "SHOP")) == ["ID"]
 
 
 def test_a_dead_end_says_where() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -36,8 +36,18 @@ _CLOCK = {
     "sqlite": "SELECT strftime('%Y-%m-%d %H:%M:%f', 'now')",
     "oracle": "SELECT SYS_EXTRACT_UTC(SYSTIMESTAMP) FROM dual",
 }
-_REFUSED = ("authentication failed", "access denied", "no password supplied", "ora-01017", "permission denied")
+_REFUSED = (
+    "authentication failed",
+    "access denied",
+    "command denied",
+    "no password supplied",
+    "ora-01017",
+    "permission denied",
+)
 _MISSING = ("no such table", "no such column", "does not exist", "unknown column", "doesn't exist", "unknown database")
+# Drivers that call errors operational which are of the statement: MySQL's by number, SQLite's by what is left over.
+_MYSQL_STATEMENT = {1052, 1055, 1060, 1064, 1066, 1111, 1140, 1222, 1241, 1242, 1247, 1248, 1305, 1356, 1582}
+_SQLITE_AWAY = ("locked", "busy", "unable to open", "disk i/o error", "interrupted")
 _EXTRAS = {"pymysql": "mysql", "oracledb": "oracle"}
 
 
@@ -183,13 +193,19 @@ class Database:
             )
         if any(sign in lowered for sign in _MISSING):
             return FatalError(f"The {self.name} lacks what was asked for: {text}.")
-        if isinstance(error, (OperationalError, InterfaceError, InternalError)) or (
-            isinstance(error, DBAPIError) and error.connection_invalidated
-        ):
+        away = isinstance(error, (OperationalError, InterfaceError, InternalError))
+        if isinstance(error, DBAPIError) and (error.connection_invalidated or (away and not self._of_statement(error))):
             return RetriableError(f"The {self.name} does not answer: {text}.", remedy="Check host, port and network.")
         if isinstance(error, sa.exc.TimeoutError):
             return RetriableError(f"The {self.name} gave no connection in time: {text}.")
         return FatalError(f"The {self.name} refuses the statement: {text}.")
+
+    def _of_statement(self, error: DBAPIError) -> bool:
+        arguments: Sequence[Any] = getattr(error.orig, "args", ())
+        if self.backend in ("mysql", "mariadb"):
+            return bool(arguments) and arguments[0] in _MYSQL_STATEMENT
+        text = str(error.orig).lower()
+        return self.backend == "sqlite" and not any(sign in text for sign in _SQLITE_AWAY)
 
     def close(self) -> None:
         """Closes the connection."""

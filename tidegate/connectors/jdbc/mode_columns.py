@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from zoneinfo import ZoneInfo
+from datetime import datetime, tzinfo
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -108,7 +107,7 @@ def _mapped(key: str, relation: Relation, connection: Connection, config: Config
     return found.pop()
 
 
-def alike(types: Sequence[pa.DataType], backend: str, zone: str) -> bool:
+def alike(types: Sequence[pa.DataType], backend: str, zone: tzinfo) -> bool:
     """Whether the times of some columns can be compared with each other.
 
     Args:
@@ -120,4 +119,4 @@ def alike(types: Sequence[pa.DataType], backend: str, zone: str) -> bool:
         return True
     # MySQL shows an instant without its zone, which is UTC.
     points = all(pa.types.is_timestamp(type_) for type_ in types)
-    return backend in ("mysql", "mariadb") and points and not any(map(ZoneInfo(zone).utcoffset, _HALF_YEARS))
+    return backend in ("mysql", "mariadb") and points and not any(map(zone.utcoffset, _HALF_YEARS))

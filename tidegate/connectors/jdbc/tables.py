@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
@@ -228,7 +229,7 @@ class _Check:
                     key, f"column {name!r} of {self._relation.name} is {type_}: name columns of a timestamp type"
                 )
                 return
-        if not alike(types, self._backend, zone):
+        if not alike(types, self._backend, ZoneInfo(zone)):
             yield ConfigProblem(
                 key, f"{', '.join(map(repr, names))} of {self._relation.name} are of different types: name those of one"
             )

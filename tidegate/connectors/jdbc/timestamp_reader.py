@@ -36,30 +36,17 @@ class TimestampReader(PositionReader):
         super().__init__(database, relation, config)
         self._zone = ZoneInfo(config["db.timezone"])
         self._delay = timedelta(milliseconds=config["timestamp.delay.interval.ms"])
+        # A query's columns have no type in SQLite; its timestamps are text in any case.
+        self._as_text = database.backend == "sqlite"
         columns = self._probe()
         with database.connection() as connection:
             chosen = mode_columns(connection, relation, config)
-        places = [columns.index(name) for name in chosen.timestamps]
-        self._times = [columns.fields[place] for place in places]
-        self._driver_type = driver_type(columns.seen[places[0]])
-        self._digits = min(second_digits(columns.seen[place], database.backend) for place in places)
+        self._names = chosen.timestamps
         self._id: str | None = None
         if chosen.incrementing is not None:
             self._id = columns.fields[columns.index(chosen.incrementing)].name
-        # A query's columns have no type in SQLite; its timestamps are text in any case.
-        self._as_text = database.backend == "sqlite"
-        self._type: pa.DataType = self._times[0].type
-        if not self._as_text and not (pa.types.is_timestamp(self._type) or pa.types.is_date(self._type)):
-            raise FatalError(
-                f"Column {self._times[0].name!r} of {relation.name} is {self._type}, not a timestamp.",
-                remedy="Name a timestamp column in timestamp.column.name.",
-            )
-        if not alike([field.type for field in self._times], database.backend, config["db.timezone"]):
-            raise FatalError(
-                f"The timestamp columns {', '.join(field.name for field in self._times)} of {relation.name} are of "
-                "different types.",
-                remedy="Name columns of one type in timestamp.column.name.",
-            )
+        self._shown: Sequence[Sequence[Any]] = ()
+        self._look_at(columns)
         self.position = self.restored(offset or {})
         self._begins_now = False
         initial = config["timestamp.initial"]
@@ -78,7 +65,40 @@ class TimestampReader(PositionReader):
             statement = statement.where(
                 self._time_expression() < self._literal(self._comparable(self._now(self._delay)))
             )
-        return self._next(statement)
+        before = self.position
+        page = self._next(statement)
+        if page is not None and page.columns.seen != self._seen and self._look_at(page.columns):
+            # Of another type, times compare in another way, and the clock with them.
+            self.position = self.restored(before.to_offset())
+            return self.next_page()
+        return page
+
+    def _look_at(self, columns: Columns) -> bool:
+        """Takes note of the timestamp columns; whether they have changed since the last look.
+
+        Raises:
+            FatalError: they are not timestamps, or not of one type.
+        """
+        places = [columns.index(name) for name in self._names]
+        shown = [columns.seen[place] for place in places]
+        changed = shown != self._shown
+        self._shown, self._seen = shown, columns.seen
+        self._times = [columns.fields[place] for place in places]
+        self._driver_type = driver_type(shown[0])
+        self._digits = min(second_digits(each, self.database.backend) for each in shown)
+        self._type: pa.DataType = self._times[0].type
+        if not self._as_text and not (pa.types.is_timestamp(self._type) or pa.types.is_date(self._type)):
+            raise FatalError(
+                f"Column {self._times[0].name!r} of {self.relation.name} is {self._type}, not a timestamp.",
+                remedy="Name a timestamp column in timestamp.column.name.",
+            )
+        if not alike([field.type for field in self._times], self.database.backend, self._zone):
+            raise FatalError(
+                f"The timestamp columns {', '.join(field.name for field in self._times)} of {self.relation.name} are "
+                "of different types.",
+                remedy="Name columns of one type in timestamp.column.name.",
+            )
+        return changed
 
     def _position(self, row: Sequence[Any], columns: Columns) -> Position:
         return Position(None if self._id is None else whole(row[columns.index(self._id)]), self._time(row, columns))
