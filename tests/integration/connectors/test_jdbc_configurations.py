@@ -179,6 +179,20 @@ def test_tables_whose_names_run_together_keep_offsets_of_their_own(on_postgres: 
     assert len(drained(harness(on_postgres, keys), 2)) == 2
 
 
+def test_of_several_hosts_one_that_answers_is_taken(on_postgres: TargetDatabase) -> None:
+    on_postgres.run("CREATE TABLE t (id int PRIMARY KEY)")
+    on_postgres.run("INSERT INTO t VALUES (1)")
+    url = on_postgres.config["connection.url"].replace("//", "//127.0.0.1:1,")
+    keys = {
+        "mode": "incrementing",
+        "incrementing.column.name": "id",
+        "connection.url": f"{url}?targetServerType=primary",
+    }
+    assert drained(harness(on_postgres, keys), 1) == [{"id": 1}]
+    [problem] = problems({**on_postgres.config, **keys, "topic.prefix": "x", "connection.targetServerType": "nearest"})
+    assert (problem.key, "use one of any, primary" in problem.message) == ("connection.url", True)
+
+
 def test_a_partitioned_table_is_read_once(on_postgres: TargetDatabase) -> None:
     on_postgres.run("CREATE TABLE t (id int NOT NULL) PARTITION BY RANGE (id)")
     on_postgres.run("CREATE TABLE t_1 PARTITION OF t FOR VALUES FROM (0) TO (10)")

@@ -53,7 +53,7 @@ UTC = datetime.UTC
         ),
         (
             "jdbc:mariadb://db/shop?sslMode=verify-full&serverSslCert=/ca.pem",
-            "mariadb+pymysql://db/shop?ssl_ca=%2Fca.pem&ssl_mode=verify_identity",
+            "mariadb+pymysql://db/shop?server_ssl_cert=%2Fca.pem&ssl_mode=verify_identity",
         ),
         ("jdbc:mariadb://db/shop", "mariadb+pymysql://db/shop"),
         ("jdbc:sqlite:/tmp/a.db", "sqlite:////tmp/a.db"),

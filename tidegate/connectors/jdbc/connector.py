@@ -157,11 +157,8 @@ class JdbcSourceConnector(SourceConnector):
     task_class: ClassVar[type[SourceTask]] = JdbcSourceTask
 
     def validate(self, config: Config) -> Sequence[ConfigProblem]:
-        problems = list(_combinations(config))
-        if problems:
-            return problems
         try:
-            return list(_against_database(config))
+            return list(_combinations(config)) or list(_against_database(config))
         except ConfigError as error:
             return error.problems
         except TidegateError as error:

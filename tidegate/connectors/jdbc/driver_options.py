@@ -32,7 +32,13 @@ _SSL_MODES = {
     "VERIFY-CA": "verify_ca",
     "VERIFY-FULL": "verify_identity",
 }
-SSL_MODE, SSL_CA, SESSION, ZERO_DATES, TINYINT = "ssl_mode", "ssl_ca", "session_variables", "zero_dates", "tinyint1"
+SSL_MODE, SSL_CA, SESSION, ZERO_DATES, TINYINT = (
+    "ssl_mode",
+    "server_ssl_cert",
+    "session_variables",
+    "zero_dates",
+    "tinyint1",
+)
 """Options in a URL of MySQL's that are no arguments of its driver."""
 _OWN = (SSL_MODE, SSL_CA, SESSION, ZERO_DATES, TINYINT)
 
