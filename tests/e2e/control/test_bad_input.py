@@ -118,11 +118,10 @@ def test_missing_and_ill_typed_keys_are_named_all_at_once(user: User, neighbour:
         "errors.tolerance",
         "value.converter",
         "connection.url",
-        "topic.prefix",
     }
     assert "'several'" in found["tasks.max"][0]
     assert "incrementing" in found["mode"][0]
-    assert "missing" in found["topic.prefix"][0]
+    assert "missing" in found["connection.url"][0]
     assert "avro" in found["value.converter"][0]
     sink = refused(user, {"connector.class": "s3-sink", "s3.part.size": "1", "partitioner.class": "moon"})
     assert {"topics", "s3.bucket.name", "s3.part.size", "partitioner.class"} <= sink.keys()

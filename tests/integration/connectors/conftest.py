@@ -13,6 +13,7 @@ from tests.integration.connectors.target_database import (
     postgres_target,
     sqlite_target,
 )
+from tidegate.devstack import MariaDB, Postgres
 
 
 @pytest.fixture(params=["postgresql", "mariadb", "sqlite"])
@@ -25,5 +26,21 @@ def target(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TargetDat
             found = mariadb_target(request.getfixturevalue("mariadb"))
         case _:
             found = sqlite_target(tmp_path)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def on_postgres(postgres: Postgres) -> Iterator[TargetDatabase]:
+    """An empty database of PostgreSQL."""
+    found = postgres_target(postgres)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def on_mariadb(mariadb: MariaDB) -> Iterator[TargetDatabase]:
+    """An empty database of MariaDB."""
+    found = mariadb_target(mariadb)
     yield found
     found.close()

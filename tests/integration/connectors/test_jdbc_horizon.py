@@ -223,6 +223,21 @@ def test_it_may_be_switched_on_and_off(source: Source, mode: str) -> None:
     assert ids(run) == list(range(1, 14))
 
 
+def test_a_start_from_now_is_kept_before_the_first_row(source: Source) -> None:
+    source.main.execute("INSERT INTO t (at) VALUES (now() - interval '1 hour')")
+    run = source.harness("timestamp+incrementing", timestamp_initial="-1")
+    run.start()
+    run.poll()
+    run.crash()
+    source.main.execute("INSERT INTO t (v) SELECT 0 FROM generate_series(1, 3)")
+    for _ in range(2):
+        run.start()
+        for _ in range(5):
+            run.poll()
+        run.crash()
+    assert ids(run) == [2, 3, 4]
+
+
 def test_a_horizon_of_another_server_is_refused(source: Source) -> None:
     source.main.execute("INSERT INTO t DEFAULT VALUES")
     run = source.harness("incrementing")

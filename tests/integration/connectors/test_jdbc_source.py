@@ -295,7 +295,7 @@ def test_tables_are_spread_over_tasks(database: Any) -> None:
 @pytest.mark.parametrize(
     ("keys", "key", "words"),
     [
-        ({"mode": "incrementing"}, "incrementing.column.name", "needs it"),
+        ({"mode": "incrementing"}, "incrementing.column.name", "no column with automatic numbers"),
         ({"mode": "timestamp"}, "timestamp.column.name", "needs it"),
         ({"mode": "incrementing", "incrementing.column.name": "nope"}, "incrementing.column.name", "has no column"),
         ({"mode": "incrementing", "incrementing.column.name": "v"}, "incrementing.column.name", "integer"),

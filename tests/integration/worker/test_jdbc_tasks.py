@@ -16,6 +16,7 @@ from tidegate.devstack import Postgres
 
 _KILLS = 2
 _ROWS_A_KILL = 50
+_GROUPS, _GROUP = 300, 7
 
 
 @pytest.fixture
@@ -54,6 +55,37 @@ async def test_overlapping_transactions_arrive_exactly_once_through_kills(lab: L
         found = lab.counted(topic)
     assert sorted(database.one(f'SELECT n FROM "{table}"')) == expected
     assert Counter(found) == Counter(expected)
+
+
+async def test_groups_of_equal_timestamps_arrive_whole_through_kills(lab: Lab, database: TargetDatabase) -> None:
+    topic = lab.topic()
+    prefix, table = topic[:4], topic[4:]
+    database.run(f'CREATE TABLE "{table}" (n bigserial, at timestamptz NOT NULL)')
+    database.run(
+        f"INSERT INTO \"{table}\" (at) SELECT '2026-01-01'::timestamptz + i / {_GROUP} * interval '1 us'"
+        f" FROM generate_series(0, {_GROUPS * _GROUP - 1}) i"
+    )
+    config = {
+        **database.config,
+        "connector.class": "io.confluent.connect.jdbc.JdbcSourceConnector",
+        "mode": "timestamp",
+        "timestamp.column.name": "at",
+        "table.whitelist": table,
+        "topic.prefix": prefix,
+        # Less than a group, so that each is a page of its own, and the poll after it finds the next.
+        "batch.max.rows": str(_GROUP - 2),
+    }
+    rows = _GROUPS * _GROUP
+    with lab.worker() as worker:
+        await lab.deploy("groups", config)
+        for kills in range(1, _KILLS + 1):
+            eventually(partial(_has, lab, topic, kills * rows // 4), timeout=DEADLINE, message="rows arriving")
+            for process in task_processes(worker):
+                process.kill()
+            await lab.reaches("groups", "RUNNING", restarts=kills)
+        eventually(partial(_has, lab, topic, rows), timeout=DEADLINE, message="all rows")
+        found = lab.counted(topic)
+    assert Counter(found) == Counter(range(1, rows + 1))
 
 
 def _has(lab: Lab, topic: str, rows: int) -> bool:

@@ -17,14 +17,16 @@ from hypothesis import strategies as st
 from sqlalchemy.dialects import mysql, postgresql
 
 from tidegate.connectors.jdbc import column_types
-from tidegate.connectors.jdbc.column_types import arrow_type, to_array
+from tidegate.connectors.jdbc.column_mapping import parsed_mapping
+from tidegate.connectors.jdbc.column_types import TypeMapping, arrow_type, to_array
+from tidegate.connectors.jdbc.columns import second_digits
 from tidegate.connectors.jdbc.keys import CONFIG
 from tidegate.connectors.jdbc.page_size import PageSize
 from tidegate.connectors.jdbc.position import Position, comparable, earlier, moment_order, position_from
 from tidegate.connectors.jdbc.relation import Relation
 from tidegate.connectors.jdbc.shares import share_of, shares
 from tidegate.connectors.jdbc.table_names import TableNames, like
-from tidegate.connectors.jdbc.url import parse_url
+from tidegate.connectors.jdbc.url import parse_url, parse_url_and_options
 from tidegate.errors import FatalError
 
 UTC = datetime.UTC
@@ -34,12 +36,31 @@ UTC = datetime.UTC
     ("text", "url"),
     [
         ("jdbc:postgresql://db:5433/shop?user=ann&password=p%40ss", "postgresql+psycopg://ann:p%40ss@db:5433/shop"),
-        ("jdbc:postgresql://db/shop?ssl=true&currentSchema=x", "postgresql+psycopg://db/shop?sslmode=require"),
-        ("jdbc:mysql://db:3306/shop?useSSL=false", "mysql+pymysql://db:3306/shop"),
+        ("jdbc:postgresql://db/shop?ssl=true&loginTimeout=9", "postgresql+psycopg://db/shop?sslmode=require"),
+        (
+            "jdbc:postgresql://db/?currentSchema=a b,c&ApplicationName=x",
+            "postgresql+psycopg://db?application_name=x&options=-c+search_path%3Da%5C+b%2Cc",
+        ),
+        (
+            "jdbc:postgresql://ann@a:1,b:2/shop?targetServerType=primary",
+            "postgresql+psycopg://ann@/shop?host=a%3A1&host=b%3A2&target_session_attrs=primary",
+        ),
+        ("jdbc:mysql://db:3306/shop?useSSL=false&useUnicode=true", "mysql+pymysql://db:3306/shop?ssl_mode=disabled"),
+        ("jdbc:mysql://db/shop?useSSL=true&requireSSL=true", "mysql+pymysql://db/shop?ssl_mode=required"),
+        (
+            "jdbc:mysql://db/shop?useSSL=true&requireSSL=true&verifyServerCertificate=true",
+            "mysql+pymysql://db/shop?ssl_mode=verify_ca",
+        ),
+        (
+            "jdbc:mariadb://db/shop?sslMode=verify-full&serverSslCert=/ca.pem",
+            "mariadb+pymysql://db/shop?server_ssl_cert=%2Fca.pem&ssl_mode=verify_identity",
+        ),
         ("jdbc:mariadb://db/shop", "mariadb+pymysql://db/shop"),
         ("jdbc:sqlite:/tmp/a.db", "sqlite:////tmp/a.db"),
         ("jdbc:oracle:thin:@//db:1521/ORCL", "oracle+oracledb://db:1521?service_name=ORCL"),
         ("jdbc:oracle:thin:@db:1521:XE", "oracle+oracledb://db:1521/XE"),
+        ("jdbc:oracle:thin:@db:1521/ORCLPDB1", "oracle+oracledb://db:1521?service_name=ORCLPDB1"),
+        ("jdbc:oracle:thin:ann/p@db:1521/X", "oracle+oracledb://ann:p@db:1521?service_name=X"),
         ("postgresql://db/shop", "postgresql+psycopg://db/shop"),
         ("mysql+pymysql://db/shop", "mysql+pymysql://db/shop"),
     ],
@@ -57,6 +78,31 @@ def test_user_and_password_are_added() -> None:
 def test_unusable_urls_say_what_to_write(text: str) -> None:
     with pytest.raises(ValueError, match="use jdbc:"):
         parse_url(text)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "(DESCRIPTION=(ADDRESS=(PROTOCOL=tcps)(HOST=db)(PORT=1522))(CONNECT_DATA=(SERVICE_NAME=x)))",
+        "tcps://db:1522/x?wallet_location=/wallet",
+    ],
+)
+def test_an_address_with_more_than_host_and_service_is_the_drivers_to_read(address: str) -> None:
+    url = parse_url(f"jdbc:oracle:thin:@{address}")
+    _, arguments = url.get_dialect()().create_connect_args(url)
+    assert arguments["dsn"] == address
+
+
+def test_options_beside_the_url_are_options_in_it_and_the_rest_is_told() -> None:
+    options = {"currentSchema": "shop", "loginTimeout": "10"}
+    found = parse_url_and_options("jdbc:postgresql://db/x?reWriteBatchedInserts=true", None, None, options)
+    assert found.url.query["options"] == "-c search_path=shop"
+    assert found.unused == ["loginTimeout", "reWriteBatchedInserts"]
+
+
+def test_an_option_with_a_value_that_is_none_is_refused_with_those_that_are() -> None:
+    with pytest.raises(ValueError, match=r"sslMode=MAYBE is not known: use one of DISABLED"):
+        parse_url("jdbc:mysql://db/x?sslMode=MAYBE")
 
 
 @pytest.mark.parametrize(
@@ -93,7 +139,7 @@ def test_unusable_urls_say_what_to_write(text: str) -> None:
     ],
 )
 def test_types(type_: Any, mapping: str, backend: str, arrow: pa.DataType) -> None:
-    assert arrow_type(type_, mapping, backend=backend) == arrow
+    assert arrow_type(type_, TypeMapping(mapping), backend=backend) == arrow
 
 
 @pytest.mark.parametrize(
@@ -249,6 +295,70 @@ def names(**keys: str) -> TableNames:
 
 
 @pytest.mark.parametrize(
+    ("text", "readings"),
+    [
+        ("orders", [(None, "orders")]),
+        ("shop.orders", [(None, "shop.orders"), ("shop", "orders")]),
+        ("db.shop.orders", [(None, "db.shop.orders"), ("shop", "orders")]),
+        ("a.b.c", [(None, "a.b.c"), ("a", "b.c"), ("a.b", "c")]),
+        ('"a.b".c', [("a.b", "c")]),
+        ('"db"."My Shop"."orders"', [("My Shop", "orders")]),
+        ("`shop`.`my orders`", [("shop", "my orders")]),
+    ],
+)
+def test_a_name_may_be_read_in_several_ways(text: str, readings: list[tuple[str | None, str]]) -> None:
+    assert TableNames([text], (), frozenset(), (), "db").readings(text) == readings
+
+
+@pytest.mark.parametrize(
+    ("text", "pattern", "columns"),
+    [
+        ("a.*:id", "a.*", ("id",)),
+        ("a.*:[x | y]", "a.*", ("x", "y")),
+        ("(?:a|b):id", "(?:a|b)", ("id",)),
+    ],
+)
+def test_mappings_of_columns(text: str, pattern: str, columns: tuple[str, ...]) -> None:
+    assert parsed_mapping(text) == (pattern, columns)
+
+
+@pytest.mark.parametrize(
+    ("backend", "shown", "digits"),
+    [
+        ("postgresql", ("t", "1114", 0, None), 0),
+        ("postgresql", ("t", "1184", None, None), 6),
+        ("mariadb", ("t", "12", 19, 0), 0),
+        ("mysql", ("t", "7", 23, 3), 3),
+        ("mysql", ("t", "253", 23, 31), 6),
+        ("oracle", ("T", "<DbType DB_TYPE_DATE>", None, None), 0),
+        ("oracle", ("T", "<DbType DB_TYPE_TIMESTAMP>", 0, 9), 6),
+        ("sqlite", ("t", "None", None, None), 0),
+    ],
+)
+def test_how_many_digits_of_a_second_a_column_keeps(backend: str, shown: tuple[Any, ...], digits: int) -> None:
+    assert second_digits(shown, backend) == digits
+
+
+@given(st.integers())
+def test_a_number_of_any_length_survives_its_offset(number: int) -> None:
+    offset = orjson.loads(orjson.dumps(Position(number).to_offset()))
+    assert position_from(offset, UTC, None, as_text=False) == Position(number)
+
+
+@pytest.mark.parametrize(
+    ("offset", "moment"),
+    [
+        ({"timestamp": 1767225600123}, "2026-01-01 00:00:00.123000"),
+        ({"timestamp": 1767225600123, "timestamp_nanos": 123_456_000}, "2026-01-01 00:00:00.123456"),
+        ({"timestamp": -1}, "1969-12-31 23:59:59.999000"),
+    ],
+)
+def test_offsets_of_confluents_connector_are_read(offset: dict[str, Any], moment: str) -> None:
+    found = position_from(offset, UTC, pa.timestamp("us"), as_text=False).timestamp
+    assert found == datetime.datetime.fromisoformat(moment)
+
+
+@pytest.mark.parametrize(
     ("pattern", "matched", "qualified"),
     [
         (".*", ["public.a", "public.ab", "shop.a"], False),
@@ -322,11 +432,21 @@ CONFLUENT = {
     "poll.interval.ms": 5000,
     "table.poll.interval.ms": 60_000,
     "timestamp.delay.interval.ms": 0,
+    "incrementing.column.mapping": None,
+    "timestamp.columns.mapping": None,
+    "query.masked": None,
+    "query.retry.attempts": -1,
+    "transaction.isolation.mode": "DEFAULT",
+    "topic.prefix": "",
+    "max.buffer.size": 0,
+    "poll.linger.ms": 5000,
+    "table.monitoring.startup.polling.limit.ms": 10_000,
+    "jdbc.credentials.provider.class": None,
 }
 
 
 def test_keys_have_the_defaults_of_confluents_connector() -> None:
-    config = CONFIG.parse({"connection.url": "jdbc:sqlite:x", "mode": "bulk", "topic.prefix": "x"})
+    config = CONFIG.parse({"connection.url": "jdbc:sqlite:x", "mode": "bulk"})
     assert {key: config[key] for key in CONFLUENT} == CONFLUENT
     assert not any(config[key] for key in ("table.whitelist", "table.blacklist", "query", "dialect.name"))
 
@@ -341,6 +461,12 @@ def test_keys_have_the_defaults_of_confluents_connector() -> None:
         ("numeric.mapping", "best", "best_fit_eager_double"),
         ("timestamp.granularity", "seconds", "micros_long"),
         ("transaction.horizon.lookback", "-2", "-1"),
+        ("incrementing.column.mapping", "orders", "use pattern:column"),
+        ("incrementing.column.mapping", "orders:[a|b]", "name one"),
+        ("timestamp.columns.mapping", "o(:[a]", "not a regular expression"),
+        ("transaction.isolation.mode", "SQL_SERVER_SNAPSHOT", "SQL Server is not supported"),
+        ("jdbc.credentials.provider.class", "com.example.Vault", "${provider:path:key}"),
+        ("topic.prefix", "my topic", "letters, digits"),
     ],
 )
 def test_a_value_that_is_none_is_refused_with_those_that_are(key: str, value: str, words: str) -> None:

@@ -20,11 +20,12 @@ from sqlalchemy.dialects.oracle import oracledb as dialect_module
 from sqlalchemy.engine import Connection
 
 from tidegate.connectors.jdbc.catalogue import Catalogue
-from tidegate.connectors.jdbc.column_types import arrow_type
+from tidegate.connectors.jdbc.column_types import TypeMapping, arrow_type
 from tidegate.connectors.jdbc.columns import Columns, fingerprint
 from tidegate.connectors.jdbc.database import Database
 from tidegate.connectors.jdbc.oracle.fetch import OracleFetch, requested_schema
 from tidegate.connectors.jdbc.oracle.moments import literal
+from tidegate.connectors.jdbc.reflection import Reflection
 from tidegate.connectors.jdbc.relation import Relation
 from tidegate.connectors.jdbc.stream import CursorStream
 from tidegate.connectors.jdbc.url import parse_url
@@ -40,12 +41,12 @@ DESCRIPTION = [
     ("MixedCase", oracledb.DB_TYPE_NUMBER, 13, None, 10, 2, True),
 ]
 FIELDS = (
-    pa.field("id", pa.int64(), nullable=False),
-    pa.field("note", pa.string()),
-    pa.field("at", pa.timestamp("us", "UTC")),
+    pa.field("ID", pa.int64(), nullable=False),
+    pa.field("NOTE", pa.string()),
+    pa.field("AT", pa.timestamp("us", "UTC")),
     pa.field("MixedCase", pa.decimal128(10, 2)),
 )
-SQL = 'SELECT id, note, sys_extract_utc(at) AS at, "MixedCase" \nFROM shop.t'
+SQL = 'SELECT "ID", "NOTE", sys_extract_utc("AT") AS "AT", "MixedCase" \nFROM "SHOP"."T"'
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,7 @@ SQL = 'SELECT id, note, sys_extract_utc(at) AS at, "MixedCase" \nFROM shop.t'
     ],
 )
 def test_types(type_: Any, mapping: str, arrow: pa.DataType) -> None:
-    assert arrow_type(type_, mapping, backend="oracle") == arrow
+    assert arrow_type(type_, TypeMapping(mapping), backend="oracle") == arrow
 
 
 @pytest.mark.parametrize(
@@ -154,11 +155,11 @@ ROWS = [(2**40, "a", AT, Decimal("1.25")), (2, None, None, None), (3, "ä", AT, 
 
 def fetched(server: Server, *, arrow: bool = True, long: bool = False) -> tuple[Any, Columns]:
     database = Database(parse_url("jdbc:oracle:thin:@//db/X"), connect_timeout_ms=1000, statement_timeout_ms=1000)
-    relation = Relation("t", "shop")
-    fetch = OracleFetch(database, Known(relation, "none"), arrow=arrow)
+    relation = Relation("T", "SHOP")
+    fetch = OracleFetch(database, Known(relation, TypeMapping()), arrow=arrow)
     statement: sa.Select[Any] = sa.select(sa.literal_column("*")).select_from(relation.source())
     if not long:
-        statement = statement.where(relation.column("id") > 1).order_by(relation.column("id")).limit(10)
+        statement = statement.where(relation.column("ID") > 1).order_by(relation.column("ID")).limit(10)
     return fetch.open(cast("Connection", server), statement, long=long)
 
 
@@ -171,9 +172,9 @@ def test_columns_and_rows_give_the_same(arrow: bool) -> None:
     reading = columns.read(rows)
     assert reading.problems == {}
     assert reading.sound().to_pylist() == [
-        {"id": 2**40, "note": "a", "at": AT.replace(tzinfo=UTC), "MixedCase": Decimal("1.25")},
-        {"id": 2, "note": None, "at": None, "MixedCase": None},
-        {"id": 3, "note": "ä", "at": AT.replace(tzinfo=UTC), "MixedCase": Decimal("-0.01")},
+        {"ID": 2**40, "NOTE": "a", "AT": AT.replace(tzinfo=UTC), "MixedCase": Decimal("1.25")},
+        {"ID": 2, "NOTE": None, "AT": None, "MixedCase": None},
+        {"ID": 3, "NOTE": "ä", "AT": AT.replace(tzinfo=UTC), "MixedCase": Decimal("-0.01")},
     ]
     assert bool(server.asked) == arrow
     assert rows.row(2)[0] == 3
@@ -184,8 +185,8 @@ def test_the_statement_has_its_limit_in_it_and_its_values_apart() -> None:
     server = Server(ROWS)
     fetched(server)
     [(statement, parameters, schema)] = server.asked
-    assert statement == f"{SQL} \nWHERE id > :id_1 ORDER BY id\n FETCH FIRST 10 ROWS ONLY"
-    assert parameters == {"id_1": 1}
+    assert statement == f'{SQL} \nWHERE "ID" > :ID_1 ORDER BY "ID"\n FETCH FIRST 10 ROWS ONLY'
+    assert parameters == {"ID_1": 1}
     assert schema.types == [pa.int64(), pa.string(), pa.timestamp("us"), pa.decimal128(10, 2)]
 
 
@@ -221,6 +222,38 @@ def test_a_table_altered_meanwhile_is_looked_at_anew_and_a_lost_server_is_told()
 def test_a_column_without_a_type_in_arrow_has_the_table_fetched_by_rows(field: pa.Field, kind: Any) -> None:
     seen = fingerprint([(field.name.upper(), kind, None, None, None, None, True)])
     assert requested_schema(Columns((field,), seen)) is None
+
+
+class Inspector:
+    """What SQLAlchemy shows of Oracle's catalogue: names without quotes in small letters, and known by these alone."""
+
+    default_schema_name = "shop"
+
+    def get_schema_names(self) -> list[str]:
+        return ["shop", "Odd One"]
+
+    def get_table_names(self, schema: str) -> list[str]:
+        return {"shop": ["orders", "Mixed"], "Odd One": []}[schema]
+
+    def has_table(self, table: str, schema: str) -> bool:
+        return table in self.get_table_names(schema)
+
+    def get_columns(self, table: str, schema: str) -> list[dict[str, Any]]:
+        return {("shop", "orders"): [{"name": "id"}, {"name": "Mixed"}]}[(schema, table)]
+
+    def get_pk_constraint(self, table: str, schema: str) -> dict[str, Any]:
+        return {("shop", "orders"): {"constrained_columns": ["id"]}}[(schema, table)]
+
+
+def test_names_are_those_of_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sa, "inspect", lambda connection: Inspector())
+    reflection = Reflection(cast("Connection", SimpleNamespace(dialect=DIALECT)))
+    assert reflection.default_schema == "SHOP"
+    assert reflection.schemas() == ["SHOP", "Odd One"]
+    assert reflection.tables("SHOP") == ["ORDERS", "Mixed"]
+    assert reflection.has_table("ORDERS", "SHOP") and reflection.has_table("Mixed", "SHOP")
+    assert [column["name"] for column in reflection.columns(Relation("ORDERS", "SHOP"))] == ["ID", "Mixed"]
+    assert reflection.primary_key(Relation("ORDERS", "SHOP")) == ["ID"]
 
 
 def test_a_dead_end_says_where() -> None:

@@ -9,6 +9,7 @@ from typing import ClassVar
 from tidegate.connectors.jdbc.database import Database
 from tidegate.connectors.jdbc.reader import Page, QueryReader
 from tidegate.connectors.jdbc.relation import Relation
+from tidegate.errors import TidegateError
 from tidegate.sdk.config_def import Config
 
 
@@ -24,7 +25,11 @@ class BulkReader(QueryReader):
     def next_page(self) -> Page | None:
         if self._pages is None:
             self._pages = self._round()
-        page = next(self._pages, None)
+        try:
+            page = next(self._pages, None)
+        except TidegateError:
+            self._pages = None
+            raise
         if page is None:
             self._pages = None
         return page

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.engine import Connection
 
-from tidegate.connectors.jdbc.column_types import NumericMapping
+from tidegate.connectors.jdbc.column_types import TypeMapping
 from tidegate.connectors.jdbc.columns import Columns, Fingerprint, read_columns
 from tidegate.connectors.jdbc.relation import Relation
 
@@ -14,10 +14,10 @@ class Catalogue:
 
     Args:
         relation: whose.
-        mapping: what becomes of NUMERIC.
+        mapping: what becomes of types that have several equals in Arrow.
     """
 
-    def __init__(self, relation: Relation, mapping: NumericMapping) -> None:
+    def __init__(self, relation: Relation, mapping: TypeMapping) -> None:
         self.relation = relation
         self._mapping = mapping
         self._columns: Columns | None = None

@@ -14,6 +14,7 @@ from sqlalchemy.sql import ColumnElement, Select
 
 from tidegate.connectors.jdbc.database import Database
 from tidegate.connectors.jdbc.reader import Page, QueryReader
+from tidegate.connectors.jdbc.reflection import Reflection
 from tidegate.connectors.jdbc.relation import Relation
 from tidegate.errors import FatalError
 from tidegate.sdk.config_def import Config
@@ -55,14 +56,24 @@ class ChunkReader(QueryReader):
     def _key_columns(self) -> list[str]:
         if self.relation.query is None:
             with self.database.connection() as connection:
-                found = sa.inspect(connection).get_pk_constraint(self.relation.table, self.relation.schema)
-            names = [str(name) for name in found.get("constrained_columns") or ()]
+                reflection = Reflection(connection)
+                names = list(reflection.primary_key(self.relation))
+                self._refuse_listed(reflection, names)
             if names:
                 return names
         raise FatalError(
             f"{self.relation.name} has no primary key to read it in chunks by.",
             remedy="Set bulk.chunks=false, or exclude it.",
         )
+
+    def _refuse_listed(self, reflection: Reflection, names: Sequence[str]) -> None:
+        for column in reflection.columns(self.relation):
+            if column["name"] in names and type(column["type"]).__name__.upper() in ("ENUM", "SET"):
+                raise FatalError(
+                    f"Column {column['name']!r} in the key of {self.relation.name} is {column['type']}, whose order is "
+                    "not that of its values.",
+                    remedy="Set bulk.chunks=false, or exclude it.",
+                )
 
 
 def _beyond(columns: Sequence[ColumnElement[Any]], values: Sequence[Any]) -> ColumnElement[bool]:

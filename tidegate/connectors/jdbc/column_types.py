@@ -7,6 +7,7 @@ import datetime
 import decimal
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -17,16 +18,31 @@ from sqlalchemy.types import TypeEngine
 NumericMapping = str
 """``none``, ``precision_only``, ``best_fit`` or ``best_fit_eager_double``: see key ``numeric.mapping``."""
 
+
+@dataclass(frozen=True, slots=True)
+class TypeMapping:
+    """What becomes of types that have several equals in Arrow.
+
+    Args:
+        numeric: what becomes of NUMERIC.
+        tinyint_is_boolean: whether MySQL's TINYINT(1) is a boolean; else it is a number.
+    """
+
+    numeric: NumericMapping = "none"
+    tinyint_is_boolean: bool = True
+
+
+_PLAIN = TypeMapping()
 _TO_DOUBLE = ("best_fit", "best_fit_eager_double")
 _UNSIGNED_BIGINT = pa.decimal128(20, 0)
 
 
-def arrow_type(type_: TypeEngine[Any], mapping: NumericMapping = "none", *, backend: str = "") -> pa.DataType:
+def arrow_type(type_: TypeEngine[Any], mapping: TypeMapping = _PLAIN, *, backend: str = "") -> pa.DataType:
     """The Arrow type of a SQL type; what has no better one becomes text.
 
     Args:
         type_: as SQLAlchemy reflects it.
-        mapping: what becomes of NUMERIC.
+        mapping: what becomes of types that have several equals.
         backend: kind of database, as SQLAlchemy names it.
     """
     name = type(type_).__name__.upper()
@@ -35,18 +51,20 @@ def arrow_type(type_: TypeEngine[Any], mapping: NumericMapping = "none", *, back
         for _ in range(type_.dimensions or 1):
             element = pa.list_(element)
         return element
-    if isinstance(type_, sql.Boolean) or (name == "TINYINT" and getattr(type_, "display_width", None) == 1):
+    if isinstance(type_, sql.Boolean):
+        return pa.bool_()
+    if mapping.tinyint_is_boolean and name == "TINYINT" and getattr(type_, "display_width", None) == 1:
         return pa.bool_()
     if backend == "oracle" and isinstance(type_, sql.Integer):
         # NUMBER is both a number and an integer to SQLAlchemy; INTEGER is NUMBER(38, 0).
-        return _numeric(getattr(type_, "precision", 38), getattr(type_, "scale", 0), mapping, backend)
+        return _numeric(getattr(type_, "precision", 38), getattr(type_, "scale", 0), mapping.numeric, backend)
     if isinstance(type_, sql.Integer):
         return _integer(type_, name, backend)
     if isinstance(type_, (sql.Float, sql.Double)):
         single = (name == "REAL" and backend != "sqlite") or (name == "FLOAT" and (type_.precision or 53) <= 24)
         return pa.float32() if single else pa.float64()
     if isinstance(type_, sql.Numeric):
-        return _numeric(type_.precision, type_.scale, mapping, backend)
+        return _numeric(type_.precision, type_.scale, mapping.numeric, backend)
     if isinstance(type_, sql.DateTime) or name == "TIMESTAMP":
         # MySQL's TIMESTAMP is an instant; its session time zone is set to UTC.
         instant = any(getattr(type_, kind, False) for kind in ("timezone", "local_timezone")) or (

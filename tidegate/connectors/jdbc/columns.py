@@ -12,8 +12,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.types import TypeEngine
 
-from tidegate.connectors.jdbc.column_types import NumericMapping, arrow_type
+from tidegate.connectors.jdbc.column_types import TypeMapping, arrow_type
 from tidegate.connectors.jdbc.granularity import converted
+from tidegate.connectors.jdbc.reflection import Reflection
 from tidegate.connectors.jdbc.relation import Relation
 from tidegate.connectors.jdbc.rows import Rows
 from tidegate.errors import FatalError
@@ -21,6 +22,9 @@ from tidegate.records.avro_metadata import LOGICAL
 
 Fingerprint = tuple[tuple[Any, ...], ...]
 """What a cursor tells about its columns at no cost: names, and types where the driver knows them."""
+
+
+_MOST_DIGITS = 6
 
 
 def fingerprint(description: Sequence[Sequence[Any]]) -> Fingerprint:
@@ -35,6 +39,23 @@ def driver_type(shown: Sequence[Any]) -> str:
         shown: the column as a fingerprint has it.
     """
     return str(shown[1]).removeprefix("<DbType ").removesuffix(">")
+
+
+def second_digits(shown: Sequence[Any], backend: str) -> int:
+    """How many digits of a second a column of times keeps.
+
+    Args:
+        shown: the column as a fingerprint has it.
+        backend: kind of database, as SQLAlchemy names it.
+    """
+    _, _, precision, scale = shown
+    if backend == "sqlite":
+        # It keeps any text; its own clock writes seconds.
+        return 0
+    if backend == "oracle" and driver_type(shown) == "DB_TYPE_DATE":
+        return 0
+    digits = precision if backend == "postgresql" else scale
+    return _MOST_DIGITS if digits is None else min(digits, _MOST_DIGITS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +137,7 @@ class Reading:
         return pa.StructArray.from_arrays(arrays, fields=list(self.fields))
 
 
-def read_columns(
-    connection: Connection, relation: Relation, seen: Fingerprint, mapping: NumericMapping
-) -> Columns | None:
+def read_columns(connection: Connection, relation: Relation, seen: Fingerprint, mapping: TypeMapping) -> Columns | None:
     """The columns as the database's catalogue has them now.
 
     Returns:
@@ -136,13 +155,13 @@ def read_columns(
             for name, type_ in zip(names, types, strict=True)
         ]
         return Columns(tuple(fields), seen)
-    inspector = sa.inspect(connection)
+    reflection = Reflection(connection)
     try:
-        reflected = {str(column["name"]): column for column in inspector.get_columns(relation.table, relation.schema)}
-        keys = inspector.get_pk_constraint(relation.table, relation.schema).get("constrained_columns") or []
+        reflected = {str(column["name"]): column for column in reflection.columns(relation)}
+        keys = reflection.primary_key(relation)
     except sa.exc.NoSuchTableError:
         raise FatalError(f"Table {relation.name} is gone.", remedy="Remove it from table.whitelist.") from None
-    matched = [reflected.get(name) or reflected.get(name.lower()) for name in names]
+    matched = [reflected.get(name) for name in names]
     if len(reflected) != len(names) or any(column is None for column in matched):
         return None
     fields = []

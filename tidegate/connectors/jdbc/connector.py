@@ -17,10 +17,16 @@ from tidegate.connectors.jdbc.keys import (
     TIMESTAMP,
     TIMESTAMP_INCREMENTING,
 )
+from tidegate.connectors.jdbc.mode_columns import (
+    INCREMENTING_MAPPING,
+    INCREMENTING_NAME,
+    TIMESTAMP_MAPPING,
+    TIMESTAMP_NAME,
+)
 from tidegate.connectors.jdbc.relation import Relation
 from tidegate.connectors.jdbc.shares import shares
 from tidegate.connectors.jdbc.table_watch import watches
-from tidegate.connectors.jdbc.tables import chosen_tables, column_problems, query_relation
+from tidegate.connectors.jdbc.tables import chosen_tables, column_problems, configured_query, query_relation
 from tidegate.connectors.jdbc.task import JdbcSourceTask
 from tidegate.errors import ConfigError, ConfigProblem, RetriableError, TidegateError
 from tidegate.sdk.config_def import Config, ConfigDef
@@ -35,15 +41,19 @@ written in one Kafka transaction, and the task goes on after the last committed 
 What a poll finds depends on the mode:
 
 - **incrementing** finds new rows, not changes, by a column that only grows.
-- **timestamp** finds new and changed rows by `timestamp.column.name`. Rows of equal time are never parted: an offset
-  stands between groups of equal timestamps. A page holds at least one whole group of equal timestamps, however large
-  it is: where a bulk load gives millions of rows one timestamp, use **timestamp+incrementing**.
+- **timestamp** finds new and changed rows by `timestamp.column.name`.
 - **timestamp+incrementing** as timestamp, with the growing column telling rows of equal time apart.
 - **bulk** reads everything each `poll.interval.ms`, and from the beginning after a restart; with `bulk.chunks`, page
   by page in the order of the primary key, and after a restart from where the round was. Rows that come or go behind
   the page that is being read are the next round's.
 
-No mode sees deleted rows. A row whose columns of the mode are null is never read (`validate.non.null`).
+Rows that the mode does not tell apart, those of equal time or, in a query, of equal number, are never parted: an offset
+stands between such groups ([why](../decisions/0046-a-position-ends-between-groups-of-equal-rows.md)). A page holds at
+least one whole group, however large it is: where a bulk load gives millions of rows one timestamp, use
+timestamp+incrementing.
+
+No mode sees deleted rows. A row whose columns of the mode are null is never read (`validate.non.null`). A table that is
+dropped and made anew under its name, or emptied with its numbers begun again, goes on after the old offset: reset it.
 
 ### Rows that commit late
 
@@ -65,25 +75,37 @@ reads "all above the last one" loses the row that comes second. What to do depen
   transaction. SQLite has one writer at a time, and nothing to wait for.
 - Without either (the default, as Confluent's), such rows are lost.
 
+A time is read once it is over, by the database's clock and as far as the column tells it: a column of whole seconds may
+get another row of this second, which therefore waits for its end; milliseconds likewise, and SQLite's text as seconds.
+Whoever writes whole seconds into a column of microseconds gives a `timestamp.delay.interval.ms` of 1000.
+
 Times without a zone are compared as times of `db.timezone`. Where that has summer time, the clock on the wall shows
-one hour twice each autumn, and rows of the second pass are earlier than some that are read already: no delay helps;
-use columns with a time zone, UTC, or the horizon.
+one hour twice each autumn. Rows of that hour wait until its second pass, in which they are read in the order of the
+wall; so they are not lost, but an hour late. Set `db.timezone` to the zone of whoever writes the times, not that of the
+server, if these differ; MySQL's `serverTimezone` in the URL does nothing.
 
 ### Reading
 
 Each page is found by the column of its mode: give it an index (mode timestamp+incrementing: one of both columns, time
 first), or each page sorts what is left of the table. PostgreSQL is read by binary COPY, several times as fast as rows;
 bulk without chunks is one query, whose snapshot PostgreSQL holds until the last row has been read. Pages are of
-`batch.max.rows`, whose default is larger than Confluent's 100, and of `batch.max.bytes`.
+`batch.max.rows`, whose default is larger than Confluent's, and of `batch.max.bytes`.
 
 Offsets: `{"incrementing": 1234}`, `{"timestamp": "2026-01-31T12:00:00.000001Z"}` or both, for each source partition
-`{"table": "schema.table"}` (a query's is `{"query": "query"}`). Timestamps are compared with microseconds. With the
-horizon these are the greatest read, and beside them stands `horizon`, before which all transactions are read, and
+`{"table": "schema.table"}` (a query's is `{"query": "query"}`). Timestamps are compared with microseconds. An offset of
+Confluent's connector, `{"timestamp": 1767225600123, "timestamp_nanos": 123456000, "incrementing": 1234}`, may be set as
+it is, under this connector's partition. With `timestamp.initial=-1` the time of the start is kept before any row. With
+the horizon these are the greatest read, and beside them stands `horizon`, before which all transactions are read, and
 within a window `until`, its end, and `at`, how far it is read. `transaction.horizon` may be switched on and off. After
 the data was moved to another server, take `horizon`, `until` and `at` out of the offset. In chunks: `{"key": [12,
 "b"]}`.
 
 ### Tables
+
+A table that is named without schema is looked for in the connection's own (PostgreSQL's `currentSchema`), and then in
+all others, where exactly one may have it. Names may be in quotes, and begin with the database's. Without names or
+patterns, the tables of the connection's schema are read; Confluent's connector takes those of all schemas, as
+`schema.pattern=%` does here. A partitioned table is read as one, and its partitions only where they are named.
 
 Tables are shared among at most `tasks.max` tasks. With patterns, or when none are named, each task looks for new
 tables every `table.poll.interval.ms`; a new one is read by exactly one of the running tasks, and none is restarted. A
@@ -98,15 +120,26 @@ INTERVAL, ENUM and types without an equal in Arrow become text, and so does NUME
 MariaDB's TIME, which may be negative or longer than a day, becomes text; BIT(1) a boolean, longer ones bytes. Their
 dates that are none (0000-00-00) are halted. A row with a value that its column can not hold, such as `infinity` or a
 date outside the years 1 to 9999, is halted by itself. The columns of a `query` are all nullable; in SQLite, which
-tells no types of them, they are text.
+tells no types of them, they are text. An ORDER BY of a query has no effect where the mode has an order, and in MariaDB
+and MySQL none in mode bulk either.
+
+### Options of the database's driver
+
+Those of Java's driver, in the URL or as `connection.<option>`, work where they have a meaning here. PostgreSQL:
+`currentSchema`, `options`, `ssl`, `sslmode`, `sslrootcert`, `sslcert`, `sslkey`, `sslpassword`, `ApplicationName`,
+`targetServerType`, and several hosts. MySQL and MariaDB: `sslMode`, `useSSL`, `requireSSL`, `verifyServerCertificate`,
+`trustServerCertificate`, `serverSslCert` (a PEM file), `sessionVariables`, `zeroDateTimeBehavior=CONVERT_TO_NULL`,
+`tinyInt1isBit=false`. Oracle: addresses with service name or SID, descriptors, and `tcps://` with the driver's
+parameters. All others are named in a warning when the task starts, and mean nothing. Certificates in a Java key store
+can not be read.
 
 ### Which databases this was run on
 
 PostgreSQL, MariaDB and SQLite run in the tests. **No Oracle server was run**: its SQL text, types and fetch path are
-tested against python-oracledb (thin mode) as it is documented, with the driver's own data frames, and no more.
-Oracle's NUMBER(p,s) is a decimal, INTEGER a decimal of 38 digits, DATE and TIMESTAMP times without zone, TIMESTAMP
-WITH (LOCAL) TIME ZONE an instant; a timestamp column of the mode must not have more than six digits of a second. SQL
-Server is not supported.
+tested against python-oracledb (thin mode) as it is documented, with the driver's own data frames, and no more. Names of
+Oracle's tables and columns are as Oracle has them, ORDERS and ID, in topics and records too. NUMBER(p,s) is a decimal,
+INTEGER a decimal of 38 digits, DATE and TIMESTAMP times without zone, TIMESTAMP WITH (LOCAL) TIME ZONE an instant; a
+timestamp column of the mode must not have more than six digits of a second. SQL Server is not supported.
 """
 
 
@@ -124,18 +157,15 @@ class JdbcSourceConnector(SourceConnector):
     task_class: ClassVar[type[SourceTask]] = JdbcSourceTask
 
     def validate(self, config: Config) -> Sequence[ConfigProblem]:
-        problems = list(_combinations(config))
-        if problems:
-            return problems
         try:
-            return list(_against_database(config))
+            return list(_combinations(config)) or list(_against_database(config))
         except ConfigError as error:
             return error.problems
         except TidegateError as error:
             return [ConfigProblem("connection.url", str(error))]
 
     def task_configs(self, config: Config, max_tasks: int) -> Sequence[Mapping[str, str]]:
-        if config["query"]:
+        if configured_query(config):
             return [{}]
         database = Database.from_config(config)
         try:
@@ -147,26 +177,36 @@ class JdbcSourceConnector(SourceConnector):
 
 def _combinations(config: Config) -> Iterator[ConfigProblem]:
     mode = config["mode"]
-    if mode in (INCREMENTING, TIMESTAMP_INCREMENTING) and not config["incrementing.column.name"]:
-        yield ConfigProblem("incrementing.column.name", f"missing; mode {mode} needs it: name a column that only grows")
-    if mode in (TIMESTAMP, TIMESTAMP_INCREMENTING) and not config["timestamp.column.name"]:
-        yield ConfigProblem("timestamp.column.name", f"missing; mode {mode} needs it: name the column of last change")
+    query = configured_query(config)
+    if mode in (INCREMENTING, TIMESTAMP_INCREMENTING) and query and not config[INCREMENTING_NAME]:
+        yield ConfigProblem(INCREMENTING_NAME, f"missing; mode {mode} needs it: name a column that only grows")
+    if mode in (TIMESTAMP, TIMESTAMP_INCREMENTING) and not (config[TIMESTAMP_NAME] or config[TIMESTAMP_MAPPING]):
+        yield ConfigProblem(TIMESTAMP_NAME, f"missing; mode {mode} needs it: name the column of last change")
+    for name, mapping in ((INCREMENTING_NAME, INCREMENTING_MAPPING), (TIMESTAMP_NAME, TIMESTAMP_MAPPING)):
+        if config[mapping] and query:
+            yield ConfigProblem(mapping, f"is for tables, and there is a query: give {name}")
+        elif config[mapping] and config[name]:
+            yield ConfigProblem(mapping, f"is given instead of {name}: give one of them")
+    if config["query"] and config["query.masked"]:
+        yield ConfigProblem("query.masked", "is the same as query, but not shown: give one of them")
+    if query and not config["topic.prefix"]:
+        yield ConfigProblem("topic.prefix", "missing; it is the topic of a query's rows: name it")
     chosen = [
         key for key in ("table.whitelist", "table.include.list", "table.blacklist", "table.exclude.list") if config[key]
     ]
-    if config["query"] and chosen:
+    if query and chosen:
         yield ConfigProblem("query", f"excludes {', '.join(chosen)}: give either a query or tables")
     for first, second in (("table.whitelist", "table.include.list"), ("table.blacklist", "table.exclude.list")):
         if config[first] and config[second]:
             yield ConfigProblem(second, f"is the newer form of {first}: give one of them")
     yield from _horizon_problems(config)
     given = config.with_prefix(QUERY_PARAMETERS)
-    used = query_relation(config).named_parameters() if config["query"] else set()
+    used = query_relation(config).named_parameters() if query else set()
     for name in sorted(set(given) - used):
         yield ConfigProblem(
             QUERY_PARAMETERS + name, f"there is no :{name} in the query: write it there, or remove this"
         )
-    if config["bulk.chunks"] and (mode != BULK or config["query"]):
+    if config["bulk.chunks"] and (mode != BULK or query):
         yield ConfigProblem("bulk.chunks", "is for tables in mode bulk: set it to false")
 
 
@@ -176,7 +216,7 @@ def _horizon_problems(config: Config) -> Iterator[ConfigProblem]:
         return
     if configured_url(config).get_backend_name() != "postgresql":
         yield ConfigProblem(key, "is PostgreSQL's only: set it to false, and a timestamp.delay.interval.ms")
-    elif config["query"]:
+    elif configured_query(config):
         yield ConfigProblem(key, "is for tables, whose rows tell their transaction: set it to false, or name tables")
     elif config["mode"] == BULK:
         yield ConfigProblem(key, "means nothing in mode bulk, which reads all: set it to false, or another mode")
@@ -193,7 +233,7 @@ def _against_database(config: Config) -> Iterator[ConfigProblem]:
         config, connect_timeout_ms=min(config["connection.timeout.ms"], _VALIDATION_TIMEOUT_MS)
     )
     try:
-        if config["query"]:
+        if configured_query(config):
             yield from _query_problems(database, query_relation(config), config)
         else:
             relations = chosen_tables(database, config)
@@ -213,7 +253,11 @@ def _query_problems(database: Database, relation: Relation, config: Config) -> I
     except RetriableError:
         raise
     except TidegateError as error:
-        yield ConfigProblem("query", str(error))
+        if config["query.masked"]:
+            # What the database says of it shows parts of it.
+            yield ConfigProblem("query.masked", f"the {database.name} refuses it: run it by hand to see why")
+        else:
+            yield ConfigProblem("query", str(error))
         return
     for key in ("incrementing.column.name", "timestamp.column.name", "message.key.columns"):
         given = config[key] or ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -20,9 +20,10 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.pool import QueuePool
 
-from tidegate.connectors.jdbc.keys import DIALECTS
-from tidegate.connectors.jdbc.url import parse_url, with_backend
-from tidegate.errors import FatalError, RetriableError, TidegateError
+from tidegate.connectors.jdbc.driver_options import TINYINT, mysql_arguments
+from tidegate.connectors.jdbc.keys import CONFIG, DIALECTS
+from tidegate.connectors.jdbc.url import ParsedUrl, parse_url_and_options, with_backend
+from tidegate.errors import ConfigError, ConfigProblem, FatalError, RetriableError, TidegateError
 from tidegate.sdk.config_def import Config
 from tidegate.telemetry.logging import get_logger
 
@@ -35,8 +36,18 @@ _CLOCK = {
     "sqlite": "SELECT strftime('%Y-%m-%d %H:%M:%f', 'now')",
     "oracle": "SELECT SYS_EXTRACT_UTC(SYSTIMESTAMP) FROM dual",
 }
-_REFUSED = ("authentication failed", "access denied", "no password supplied", "ora-01017", "permission denied")
+_REFUSED = (
+    "authentication failed",
+    "access denied",
+    "command denied",
+    "no password supplied",
+    "ora-01017",
+    "permission denied",
+)
 _MISSING = ("no such table", "no such column", "does not exist", "unknown column", "doesn't exist", "unknown database")
+# Drivers that call errors operational which are of the statement: MySQL's by number, SQLite's by what is left over.
+_MYSQL_STATEMENT = {1052, 1055, 1060, 1064, 1066, 1111, 1140, 1222, 1241, 1242, 1247, 1248, 1305, 1356, 1582}
+_SQLITE_AWAY = ("locked", "busy", "unable to open", "disk i/o error", "interrupted")
 _EXTRAS = {"pymysql": "mysql", "oracledb": "oracle"}
 
 
@@ -50,6 +61,7 @@ class Database:
         attempts: how often to try to connect.
         backoff_ms: pause between two attempts.
         wait: waits so many seconds; true when there is no more time.
+        reads: whether nothing is written.
 
     Raises:
         FatalError: the driver for it is not installed.
@@ -64,6 +76,7 @@ class Database:
         attempts: int = 1,
         backoff_ms: int = 0,
         wait: Callable[[float], bool] | None = None,
+        reads: bool = False,
     ) -> None:
         self.url = url
         self.statement_timeout_ms = statement_timeout_ms
@@ -71,7 +84,7 @@ class Database:
         self._backoff = backoff_ms / 1000
         self._wait = wait
         try:
-            self.engine = _engine(url, connect_timeout_ms, statement_timeout_ms)
+            self.engine = _engine(url, connect_timeout_ms, statement_timeout_ms, reads=reads)
         except (ModuleNotFoundError, NoSuchModuleError) as error:
             module = getattr(error, "name", None) or str(error)
             remedy = f"Install it: pip install 'tidegate[{_EXTRAS[module]}]'." if module in _EXTRAS else ""
@@ -94,13 +107,17 @@ class Database:
         Raises:
             FatalError: the driver for it is not installed.
         """
+        found = _configured(config)
+        if found.unused:
+            log.warning("jdbc.options_without_effect", options=found.unused)
         return cls(
-            configured_url(config),
+            found.url,
             connect_timeout_ms=connect_timeout_ms or config["connection.timeout.ms"],
             statement_timeout_ms=config["statement.timeout.ms"],
             attempts=config["connection.attempts"],
             backoff_ms=config["connection.backoff.ms"],
             wait=wait,
+            reads=True,
         )
 
     @property
@@ -109,7 +126,14 @@ class Database:
         if self.backend == "sqlite":
             return f"sqlite database {self.url.database}"
         port = f":{self.url.port}" if self.url.port else ""
-        return f"{self.backend} database {self.url.database or ''} at {self.url.host}{port}"
+        several = self.url.query.get("host", ())
+        host = self.url.host or (several if isinstance(several, str) else ", ".join(several))
+        return f"{self.backend} database {self.url.database or ''} at {host}{port}"
+
+    @property
+    def tinyint_is_boolean(self) -> bool:
+        """Whether MySQL's TINYINT(1), as which it makes BOOLEAN, is taken for one."""
+        return TINYINT not in self.url.query
 
     @property
     def backend(self) -> str:
@@ -169,13 +193,19 @@ class Database:
             )
         if any(sign in lowered for sign in _MISSING):
             return FatalError(f"The {self.name} lacks what was asked for: {text}.")
-        if isinstance(error, (OperationalError, InterfaceError, InternalError)) or (
-            isinstance(error, DBAPIError) and error.connection_invalidated
-        ):
+        away = isinstance(error, (OperationalError, InterfaceError, InternalError))
+        if isinstance(error, DBAPIError) and (error.connection_invalidated or (away and not self._of_statement(error))):
             return RetriableError(f"The {self.name} does not answer: {text}.", remedy="Check host, port and network.")
         if isinstance(error, sa.exc.TimeoutError):
             return RetriableError(f"The {self.name} gave no connection in time: {text}.")
         return FatalError(f"The {self.name} refuses the statement: {text}.")
+
+    def _of_statement(self, error: DBAPIError) -> bool:
+        arguments: Sequence[Any] = getattr(error.orig, "args", ())
+        if self.backend in ("mysql", "mariadb"):
+            return bool(arguments) and arguments[0] in _MYSQL_STATEMENT
+        text = str(error.orig).lower()
+        return self.backend == "sqlite" and not any(sign in text for sign in _SQLITE_AWAY)
 
     def close(self) -> None:
         """Closes the connection."""
@@ -186,22 +216,35 @@ def configured_url(config: Config) -> URL:
     """The URL that a connector's configuration names, user, password and dialect applied.
 
     Raises:
-        FatalError: it does not go together with ``dialect.name``.
+        ConfigError: an option of the driver has a value that is none.
     """
-    url = parse_url(config["connection.url"], config["connection.user"], config["connection.password"])
-    dialect = config["dialect.name"]
-    return with_backend(url, DIALECTS[dialect]) if dialect else url
+    return _configured(config).url
 
 
-def _engine(url: URL, connect_timeout_ms: int, statement_timeout_ms: int) -> Engine:
+def _configured(config: Config) -> ParsedUrl:
+    given = config.with_prefix("connection.")
+    options = {name: value for name, value in given.items() if f"connection.{name}" not in CONFIG.keys}
+    try:
+        parsed = parse_url_and_options(
+            config["connection.url"], config["connection.user"], config["connection.password"], options
+        )
+    except ValueError as error:
+        raise ConfigError([ConfigProblem("connection.url", str(error))]) from None
+    backend = DIALECTS[config["dialect.name"]] if config["dialect.name"] else ""
+    return ParsedUrl(with_backend(parsed.url, backend), parsed.unused) if backend else parsed
+
+
+def _engine(url: URL, connect_timeout_ms: int, statement_timeout_ms: int, *, reads: bool) -> Engine:
     seconds = max(1, connect_timeout_ms // 1000)
     statement_seconds = max(1, statement_timeout_ms // 1000)
     arguments: dict[str, Any] = {}
     match url.get_backend_name():
         case "postgresql":
+            given = url.query.get("options", "")
+            settings = [f"-c statement_timeout={statement_timeout_ms} -c timezone=UTC", str(given)]
             arguments = {
                 "connect_timeout": max(2, seconds),
-                "options": f"-c statement_timeout={statement_timeout_ms} -c timezone=UTC",
+                "options": " ".join(filter(None, settings)),
                 # What the database stores in another encoding, its server converts.
                 "client_encoding": "utf8",
                 "keepalives_idle": 10,
@@ -212,11 +255,11 @@ def _engine(url: URL, connect_timeout_ms: int, statement_timeout_ms: int) -> Eng
                 "prepare_threshold": None,
             }
         case "mysql" | "mariadb":
-            arguments = {
+            url, arguments = mysql_arguments(url, reads=reads)
+            arguments |= {
                 "connect_timeout": seconds,
                 "read_timeout": statement_seconds,
                 "write_timeout": statement_seconds,
-                "init_command": "SET time_zone = '+00:00'",
             }
         case "sqlite":
             arguments = {"timeout": seconds, "check_same_thread": False}

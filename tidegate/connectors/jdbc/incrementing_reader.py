@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.sql import ColumnElement
 
+from tidegate.connectors.jdbc.columns import Columns
 from tidegate.connectors.jdbc.database import Database
+from tidegate.connectors.jdbc.mode_columns import mode_columns
 from tidegate.connectors.jdbc.position import Position, position_from, whole
-from tidegate.connectors.jdbc.position_reader import PositionReader
+from tidegate.connectors.jdbc.position_reader import PositionReader, whole_literal
 from tidegate.connectors.jdbc.reader import Page
 from tidegate.connectors.jdbc.relation import Relation
 from tidegate.sdk.config_def import Config
@@ -33,25 +36,30 @@ class IncrementingReader(PositionReader):
         super().__init__(database, relation, config)
         self.position = self.restored(offset or {})
         columns = self._probe()
-        self._name = columns.fields[columns.index(config["incrementing.column.name"])].name
+        with database.connection() as connection:
+            name = mode_columns(connection, relation, config).incrementing
+        assert name is not None
+        self._name = columns.fields[columns.index(name)].name
         self._delay = config["timestamp.delay.interval.ms"] / 1000
         self._marks: deque[tuple[float, int]] = deque()
 
     def next_page(self) -> Page | None:
         column = self._column(self._name)
         after = self.position.incrementing
-        statement = self._rows().where(column.is_not(None) if after is None else column > after)
+        statement = self._rows().where(column.is_not(None) if after is None else column > whole_literal(after))
         if self._delay and self.waits:
             settled = self._settled()
             if settled is None or (after is not None and settled <= after):
                 return None
-            statement = statement.where(column <= settled)
-        rows, columns, more = self._page(statement.order_by(column))
-        if not len(rows):
-            return None
-        last = rows.row(len(rows) - 1)
-        self.position = Position(incrementing=whole(last[columns.index(self._name)]))
-        return Page(rows, columns, self.position.to_offset(), more)
+            statement = statement.where(column <= whole_literal(settled))
+        return self._next(statement.order_by(column))
+
+    def _position(self, row: Sequence[Any], columns: Columns) -> Position:
+        return Position(incrementing=whole(row[columns.index(self._name)]))
+
+    def _standing(self, position: Position) -> ColumnElement[bool]:
+        assert position.incrementing is not None
+        return self._column(self._name) == whole_literal(position.incrementing)
 
     def restored(self, offset: Mapping[str, Any]) -> Position:
         return position_from(offset, UTC, None, as_text=False)

@@ -6,9 +6,10 @@ import re
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from tidegate.connectors.jdbc.column_mapping import parsed_mapping
 from tidegate.connectors.jdbc.granularity import CONNECT_LOGICAL, GRANULARITIES
 from tidegate.connectors.jdbc.url import parse_url
-from tidegate.sdk.config_def import REQUIRED, ConfigDef, Importance, Type, at_least, between, non_empty, one_of
+from tidegate.sdk.config_def import REQUIRED, ConfigDef, Importance, Type, Validator, at_least, one_of
 
 BULK = "bulk"
 INCREMENTING = "incrementing"
@@ -30,11 +31,15 @@ DIALECTS = {
     "MariaDbDatabaseDialect": "mariadb",
     "SqliteDatabaseDialect": "sqlite",
     "OracleDatabaseDialect": "oracle",
+    "GenericDatabaseDialect": "",
 }
-"""Values of ``dialect.name``, and the kinds of database they stand for."""
+"""Values of ``dialect.name``, and the kinds of database they stand for; empty where the URL says it."""
 NUMERIC_MAPPINGS = ("none", "precision_only", "best_fit", "best_fit_eager_double")
-_NUMERIC = one_of(*NUMERIC_MAPPINGS)
-TABLE_TYPES = ("TABLE", "VIEW", "MATERIALIZED VIEW")
+TABLE_TYPES = ("TABLE", "VIEW", "MATERIALIZED VIEW", "PARTITIONED TABLE", "FOREIGN TABLE")
+_ISOLATION_MODES = ("DEFAULT", "READ_UNCOMMITTED", "READ_COMMITTED", "REPEATABLE_READ", "SERIALIZABLE")
+_OWN_CREDENTIALS = "io.confluent.connect.jdbc.util.DefaultJdbcCredentialsProvider"
+_TOPIC_CHARACTERS = re.compile(r"[A-Za-z0-9._-]{0,249}")
+_NO_EFFECT = "Without effect"
 
 
 def _url(value: Any) -> str | None:
@@ -64,6 +69,50 @@ def _patterns(value: Any) -> str | None:
         except re.error as error:
             return f"{pattern!r} is not a regular expression ({error}): escape what is meant by the letter"
     return None
+
+
+def _any_case(*allowed: str) -> Validator:
+    known = {each.lower() for each in allowed}
+
+    def check(value: Any) -> str | None:
+        if value is None or value.lower() in known:
+            return None
+        return f"{value!r} is not known: use one of {', '.join(allowed)}"
+
+    return check
+
+
+def _column_mappings(most: int | None) -> Validator:
+    def check(value: Any) -> str | None:
+        for text in value or ():
+            try:
+                _, columns = parsed_mapping(text)
+            except ValueError as error:
+                return str(error)
+            if most is not None and len(columns) > most:
+                return f"{text!r} names several columns: name one"
+        return None
+
+    return check
+
+
+def _topic_prefix(value: Any) -> str | None:
+    if _TOPIC_CHARACTERS.fullmatch(value):
+        return None
+    return f"{value!r} can not begin a topic's name: use letters, digits, '.', '_' and '-', at most 249"
+
+
+def _isolation(value: Any) -> str | None:
+    if value.upper() == "SQL_SERVER_SNAPSHOT":
+        return "SQL Server is not supported: leave it out"
+    # Confluent's documentation writes COMMITED.
+    return _any_case(*_ISOLATION_MODES)(value.upper().replace("COMMITED", "COMMITTED"))
+
+
+def _credentials(value: Any) -> str | None:
+    if value in (None, "", _OWN_CREDENTIALS):
+        return None
+    return "classes of Java can not be loaded: give connection.password as ${provider:path:key}"
 
 
 def _table_types(value: Any) -> str | None:
@@ -194,7 +243,9 @@ CONFIG = (
         Type.LIST,
         ["TABLE"],
         Importance.LOW,
-        "What counts as a table when found, not named: TABLE, VIEW, MATERIALIZED VIEW (PostgreSQL and Oracle).",
+        "What counts as a table when found, not named: TABLE, VIEW, MATERIALIZED VIEW (PostgreSQL and Oracle), "
+        "FOREIGN TABLE and PARTITIONED TABLE (PostgreSQL). A partitioned table is a TABLE too and holds the rows of "
+        "its partitions; these are not found beside it, and may be named.",
         validator=_table_types,
         group="Tables",
         recommended=TABLE_TYPES,
@@ -231,6 +282,14 @@ CONFIG = (
         group="Tables",
     )
     .define(
+        "query.masked",
+        Type.PASSWORD,
+        None,
+        Importance.MEDIUM,
+        "Same as query, and not shown: for one that holds what not all may see.",
+        group="Tables",
+    )
+    .define(
         "query.suffix",
         Type.STRING,
         "",
@@ -254,8 +313,19 @@ CONFIG = (
         Type.STRING,
         None,
         Importance.HIGH,
-        "Column that grows with each new row and is never null: an integer, or a numeric without fraction. "
-        "Needed by the modes incrementing and timestamp+incrementing. It should have an index.",
+        "Column of the modes incrementing and timestamp+incrementing: one that grows with each new row and is never "
+        "null, an integer, or a numeric without fraction. It should have an index. When empty, each table's first "
+        "column with automatic numbers: identity, serial, AUTO_INCREMENT, in SQLite AUTOINCREMENT. A query needs it.",
+        group="Mode",
+    )
+    .define(
+        "incrementing.column.mapping",
+        Type.LIST,
+        None,
+        Importance.MEDIUM,
+        "Instead of incrementing.column.name, where tables differ: pattern:column, with a regular expression that "
+        "matches table, schema.table or database.schema.table wholly. Exactly one has to match each table.",
+        validator=_column_mappings(1),
         group="Mode",
     )
     .define(
@@ -268,11 +338,22 @@ CONFIG = (
         group="Mode",
     )
     .define(
+        "timestamp.columns.mapping",
+        Type.LIST,
+        None,
+        Importance.MEDIUM,
+        "Instead of timestamp.column.name, where tables differ: pattern:[column|column], with patterns as in "
+        "incrementing.column.mapping.",
+        validator=_column_mappings(None),
+        group="Mode",
+    )
+    .define(
         "timestamp.initial",
         Type.LONG,
         None,
         Importance.LOW,
-        "Where to begin without a stored offset, in milliseconds since 1970 UTC; -1 is now. Everything when not set.",
+        "Where to begin without a stored offset, in milliseconds since 1970 UTC; -1 is when the table was first looked "
+        "at. Everything when not set.",
         group="Mode",
     )
     .define(
@@ -327,10 +408,10 @@ CONFIG = (
     .define(
         "topic.prefix",
         Type.STRING,
-        REQUIRED,
+        "",
         Importance.HIGH,
-        "The topic is this and the table's name; with a query, this alone.",
-        validator=non_empty,
+        "The topic is this and the table's name; with a query, which needs it, this alone.",
+        validator=_topic_prefix,
         group="Records",
     )
     .define(
@@ -350,7 +431,7 @@ CONFIG = (
         "those without fraction become integers where they fit. best_fit: as that, and others of up to 18 digits or "
         "without precision become doubles. best_fit_eager_double: all with fraction become doubles. When not set, "
         "numeric.precision.mapping says it.",
-        validator=lambda value: None if value is None else _NUMERIC(value),
+        validator=_any_case(*NUMERIC_MAPPINGS),
         group="Records",
         recommended=NUMERIC_MAPPINGS,
     )
@@ -369,7 +450,7 @@ CONFIG = (
         Importance.LOW,
         "What timestamps become. connect_logical: a timestamp type, with microseconds. The others: a number or a text "
         "of micro- or nanoseconds since 1970, or text like 2026-01-31T12:00:00.000001.",
-        validator=one_of(*GRANULARITIES),
+        validator=_any_case(*GRANULARITIES),
         group="Records",
         recommended=GRANULARITIES,
     )
@@ -379,7 +460,7 @@ CONFIG = (
         5000,
         Importance.HIGH,
         "How long to wait for new rows once all have been read, in milliseconds.",
-        validator=at_least(1),
+        validator=at_least(0),
         group="Polling",
     )
     .define(
@@ -387,9 +468,9 @@ CONFIG = (
         Type.INT,
         100_000,
         Importance.MEDIUM,
-        "Most rows of a query and a Kafka transaction. Rows of one timestamp stay together in mode timestamp and may "
-        "exceed it.",
-        validator=between(1, 1_000_000),
+        "Most rows of a query and a Kafka transaction. Rows that the mode does not tell apart, such as those of one "
+        "timestamp in mode timestamp, stay together and may exceed it.",
+        validator=at_least(1),
         group="Polling",
     )
     .define(
@@ -398,8 +479,8 @@ CONFIG = (
         16 * 1024 * 1024,
         Importance.MEDIUM,
         "About how many bytes of rows to hold at once; the bound of the task's memory. Queries ask for as many rows "
-        "as fill half of it, going by the rows before; wider rows end a page early. A single row, and in mode "
-        "timestamp the rows of one timestamp, may exceed it.",
+        "as fill half of it, going by the rows before; wider rows end a page early. A single row, and rows that the "
+        "mode does not tell apart, may exceed it.",
         validator=at_least(1024),
         group="Polling",
     )
@@ -420,5 +501,71 @@ CONFIG = (
         "Fetch Arrow columns from Oracle's driver, rather than rows. Tables with a column that has no type in Arrow, "
         "such as an INTERVAL or a NUMBER without precision that is to be text, are fetched by rows in any case.",
         group="Polling",
+    )
+    .define(
+        "query.retry.attempts",
+        Type.INT,
+        -1,
+        Importance.LOW,
+        "How often in a row a query that the database did not answer is tried again, with connection.backoff.ms "
+        "between, before the task fails for good. -1: the worker starts the task anew, without end, with growing "
+        "pauses.",
+        validator=at_least(-1),
+        group="Polling",
+    )
+    .define(
+        "transaction.isolation.mode",
+        Type.STRING,
+        "DEFAULT",
+        Importance.LOW,
+        "A query is one statement and a transaction of its own, which sees what was committed when it began, in "
+        "whatever mode. Rows that are not committed are never read.",
+        validator=_isolation,
+        group=_NO_EFFECT,
+        recommended=_ISOLATION_MODES,
+    )
+    .define(
+        "date.calendar.system",
+        Type.STRING,
+        "PROLEPTIC_GREGORIAN",
+        Importance.LOW,
+        "Dates are those of the Gregorian calendar, before 1582 too; LEGACY is not offered.",
+        validator=_any_case("PROLEPTIC_GREGORIAN", "LEGACY"),
+        group=_NO_EFFECT,
+    )
+    .define(
+        "max.buffer.size",
+        Type.INT,
+        0,
+        Importance.LOW,
+        "Rows are not buffered between polls; batch.max.bytes bounds a page.",
+        group=_NO_EFFECT,
+    )
+    .define(
+        "poll.linger.ms",
+        Type.LONG,
+        5000,
+        Importance.LOW,
+        "A poll gives what there is at once.",
+        group=_NO_EFFECT,
+    )
+    .define(
+        "table.monitoring.startup.polling.limit.ms",
+        Type.LONG,
+        10_000,
+        Importance.LOW,
+        "Tables are looked for before tasks are made, without a thread to wait for; connection.timeout.ms and "
+        "statement.timeout.ms bound it.",
+        group=_NO_EFFECT,
+    )
+    .define(
+        "jdbc.credentials.provider.class",
+        Type.STRING,
+        None,
+        Importance.LOW,
+        "Confluent's default alone: credentials come from connection.user and connection.password, which may be "
+        "references such as ${file:/run/secrets/db:password}.",
+        validator=_credentials,
+        group=_NO_EFFECT,
     )
 )

@@ -14,5 +14,5 @@ def numeric_mapping(config: Config) -> NumericMapping:
     """
     given: str | None = config["numeric.mapping"]
     if given:
-        return given
+        return given.lower()
     return "precision_only" if config["numeric.precision.mapping"] else "none"

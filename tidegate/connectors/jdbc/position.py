@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from tidegate.connectors.jdbc.wall_clock import over
 from tidegate.errors import FatalError
 
 Moment = datetime | date | str
@@ -17,6 +18,7 @@ Moment = datetime | date | str
 
 _BEFORE_CHRIST = " BC"
 _LIMITS = ("-infinity", "infinity")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,9 @@ class Position:
         if self.timestamp is not None:
             offset["timestamp"] = moment_text(self.timestamp)
         if self.incrementing is not None:
-            offset["incrementing"] = self.incrementing
+            # JSON's readers know integers of 64 bits.
+            fits = abs(self.incrementing) < 2**63
+            offset["incrementing"] = self.incrementing if fits else str(self.incrementing)
         return offset
 
 
@@ -47,7 +51,8 @@ def position_from(
     """The position of a source offset.
 
     Args:
-        offset: as :meth:`Position.to_offset` gave it, or a person wrote it.
+        offset: as :meth:`Position.to_offset` gave it, or a person wrote it, or Confluent's connector: ``timestamp`` in
+            milliseconds since 1970, and the nanoseconds of that second in ``timestamp_nanos``.
         zone: of timestamps that have none.
         type_: of the timestamp column; None in mode incrementing.
         as_text: the database keeps timestamps as text.
@@ -60,11 +65,13 @@ def position_from(
     try:
         number = offset.get("incrementing")
         moment = offset.get("timestamp")
-        return Position(
-            None if number is None else int(number),
-            None if moment is None or type_ is None else _moment(str(moment), zone, type_, as_text),
-        )
-    except (TypeError, ValueError) as error:
+        found: Moment | None = None
+        if type_ is not None and isinstance(moment, int):
+            found = comparable(_confluents(moment, offset.get("timestamp_nanos")), zone, type_, as_text=as_text)
+        elif type_ is not None and moment is not None:
+            found = _moment(str(moment), zone, type_, as_text)
+        return Position(None if number is None else int(number), found)
+    except (TypeError, ValueError, OverflowError) as error:
         raise FatalError(
             f"The stored offset {dict(offset)} is malformed: {error}.",
             remedy='Alter it to {"incrementing": 1} or {"timestamp": "2026-01-31T00:00:00.000000Z"}, or reset it.',
@@ -72,7 +79,7 @@ def position_from(
 
 
 def comparable(moment: datetime, zone: tzinfo, type_: pa.DataType, *, as_text: bool) -> Moment:
-    """A point in time as the timestamp column has it.
+    """A point in time as the timestamp column has it; without time zone, what is over by then (:func:`over`).
 
     Args:
         moment: with time zone.
@@ -81,10 +88,11 @@ def comparable(moment: datetime, zone: tzinfo, type_: pa.DataType, *, as_text: b
         as_text: the database keeps timestamps as text.
     """
     if as_text:
-        return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S.%f")
+        # A whole second has no fraction, as SQLite's CURRENT_TIMESTAMP: texts are compared by the letter.
+        return over(moment, zone).isoformat(" ")
     if pa.types.is_date(type_):
-        return moment.astimezone(zone).date()
-    return moment.astimezone(UTC) if type_.tz else moment.astimezone(zone).replace(tzinfo=None)
+        return over(moment, zone).date()
+    return moment.astimezone(UTC) if type_.tz else over(moment, zone)
 
 
 def moment_text(moment: Moment) -> str:
@@ -132,6 +140,13 @@ def whole(value: Any) -> int:
     if isinstance(value, (Decimal, float)) and value == int(value):
         return int(value)
     raise FatalError(f"The incrementing column holds {value!r}, which is not a whole number.")
+
+
+def _confluents(millis: int, nanos: Any) -> datetime:
+    """Of a point in time, milliseconds and, more exactly, the nanoseconds of its second."""
+    seconds, rest = divmod(millis, 1000)
+    micros = rest * 1000 if nanos is None else int(nanos) // 1000
+    return _EPOCH + timedelta(seconds=seconds, microseconds=micros)
 
 
 def _moment(text: str, zone: tzinfo, type_: pa.DataType, as_text: bool) -> Moment:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql import ColumnElement, Select
 
 from tidegate.connectors.jdbc.catalogue import Catalogue
+from tidegate.connectors.jdbc.column_types import TypeMapping
 from tidegate.connectors.jdbc.columns import Columns
 from tidegate.connectors.jdbc.database import Database
 from tidegate.connectors.jdbc.fetching import fetch
@@ -85,7 +86,8 @@ class QueryReader(Reader):
         self.database = database
         self.relation = relation
         self.size = PageSize(config["batch.max.rows"], config["batch.max.bytes"])
-        self._catalogue = Catalogue(relation, numeric_mapping(config))
+        mapping = TypeMapping(numeric_mapping(config), database.tinyint_is_boolean)
+        self._catalogue = Catalogue(relation, mapping)
         self._fetch = fetch(database, self._catalogue, config)
         self._suffix: str = config["query.suffix"].strip()
 
@@ -106,9 +108,14 @@ class QueryReader(Reader):
     def _probe(self) -> Columns:
         return self._all(self._whole().where(sa.false()))[1]
 
-    def _page(self, statement: Select[Any]) -> tuple[Rows, Columns, bool]:
-        """The first rows of a statement, as many as make a page, and whether there may be more."""
-        limit = self.size.rows
+    def _page(self, statement: Select[Any], *, ahead: int = 0) -> tuple[Rows, Columns, bool]:
+        """The first rows of a statement, as many as make a page, and whether there may be more.
+
+        Args:
+            statement: what to run.
+            ahead: how many rows to look further.
+        """
+        limit = self.size.rows + ahead
         with self.database.connection() as connection:
             stream, columns = self._fetch.open(connection, statement.limit(limit))
             with closing(stream):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,9 @@ from sqlalchemy.sql.expression import FromClause
 
 from tidegate.records.avro_names import sanitized_full
 
-_QUOTED = r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`"""
-_COLONS = re.compile(_QUOTED + r"|(?<![:\w]):[A-Za-z_]\w*|:+")
+_QUOTED = r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\$(\w*)\$.*?\$\1\$|--[^\n]*|/\*.*?\*/"""
+_COLONS = re.compile("(?s)" + _QUOTED + r"|(?<![:\w]):[A-Za-z_]\w*|:+")
+_END = re.compile(r"[\s;]+\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,16 @@ class Relation:
         """Qualified name, for people and offsets."""
         if self.query is not None:
             return "query"
-        return f"{self.schema}.{self.table}" if self.schema else self.table
+        return ".".join(_told_apart(part) for part in (self.schema, self.table) if part)
+
+    def qualified_names(self, database: str | None) -> Sequence[str]:
+        """How its name may be written: with its schema, with the database before that, and alone.
+
+        Args:
+            database: the name of the database.
+        """
+        parts = [part for part in (database if self.schema != database else None, self.schema, self.table) if part]
+        return [".".join(parts[start:]) for start in range(len(parts))]
 
     @property
     def partition(self) -> Mapping[str, Any]:
@@ -50,7 +60,7 @@ class Relation:
     @property
     def record_name(self) -> str:
         """Full name of the record type."""
-        return sanitized_full(self.name)
+        return sanitized_full("query" if self.query is not None else self.qualified_names(None)[0])
 
     def topic(self, prefix: str) -> str:
         """The topic of its records."""
@@ -59,7 +69,8 @@ class Relation:
     def source(self) -> FromClause:
         """What comes after FROM."""
         if self.query is not None:
-            text = _COLONS.sub(self._escaped, self.query.strip().rstrip(";"))
+            # A comment at its end must not take in what comes after it.
+            text = _COLONS.sub(self._escaped, _END.sub("", self.query)) + "\n"
             used = {name: value for name, value in self.parameters if name in self.named_parameters()}
             # Of no type: text in the database's own eyes, which it makes what it is compared with.
             values = [sa.bindparam(name, value, sa.types.NullType()) for name, value in used.items()]
@@ -71,7 +82,8 @@ class Relation:
 
     def named_parameters(self) -> set[str]:
         """The parameters in its query."""
-        return {found[1:] for found in _COLONS.findall(self.query or "") if found[0] == ":" and found.strip(":")}
+        found = (match.group() for match in _COLONS.finditer(self.query or ""))
+        return {text[1:] for text in found if text[0] == ":" and text.strip(":")}
 
     def _escaped(self, found: re.Match[str]) -> str:
         text = found.group()
@@ -83,3 +95,8 @@ class Relation:
         """One of its columns, for use in a statement."""
         column: ColumnElement[Any] = sa.column(quoted_name(name, self.quote))
         return column
+
+
+def _told_apart(part: str) -> str:
+    """A part of a name, in quotes where its own dots would be taken for those between parts."""
+    return '"' + part.replace('"', '""') + '"' if "." in part or '"' in part else part

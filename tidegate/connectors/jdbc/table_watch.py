@@ -10,7 +10,7 @@ from tidegate.connectors.jdbc.database import Database
 from tidegate.connectors.jdbc.relation import Relation
 from tidegate.connectors.jdbc.shares import share_of
 from tidegate.connectors.jdbc.table_names import TableNames
-from tidegate.connectors.jdbc.tables import chosen_tables, column_problems
+from tidegate.connectors.jdbc.tables import chosen_tables, column_problems, configured_query
 from tidegate.errors import ConfigError
 from tidegate.sdk.config_def import Config
 from tidegate.telemetry.logging import get_logger
@@ -92,4 +92,6 @@ def watches(config: Config) -> bool:
     Args:
         config: a connector's or a task's configuration.
     """
-    return bool(config["table.poll.interval.ms"]) and not config["query"] and TableNames.from_config(config).grows
+    return (
+        bool(config["table.poll.interval.ms"]) and not configured_query(config) and TableNames.from_config(config).grows
+    )

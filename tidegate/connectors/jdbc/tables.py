@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
-import sqlalchemy as sa
-from sqlalchemy.engine import Inspector
 
 from tidegate.connectors.jdbc.column_types import arrow_type
 from tidegate.connectors.jdbc.database import Database
-from tidegate.connectors.jdbc.keys import INCREMENTING, QUERY_PARAMETERS, TIMESTAMP, TIMESTAMP_INCREMENTING
+from tidegate.connectors.jdbc.keys import QUERY_PARAMETERS
+from tidegate.connectors.jdbc.mode_columns import alike, mode_columns
+from tidegate.connectors.jdbc.reflection import Reflection
 from tidegate.connectors.jdbc.relation import Relation
 from tidegate.connectors.jdbc.table_names import TableNames, like
 from tidegate.errors import ConfigError, ConfigProblem
@@ -31,14 +32,15 @@ def chosen_tables(database: Database, config: Config, *, strict: bool = True) ->
         ConfigError: a named table does not exist, or there are none and none may come.
         RetriableError: the database is away.
     """
-    names = TableNames.from_config(config)
+    names = TableNames.from_config(config, database.url.database)
     key = "table.include.list" if config["table.include.list"] else "table.whitelist"
     with database.connection() as connection:
-        inspector = sa.inspect(connection)
-        schemas = _schemas(database, inspector, config)
-        found = set(_named(inspector, names, schemas, key, strict=strict))
+        reflection = Reflection(connection)
+        schemas = _schemas(database, reflection, config)
+        anywhere = [] if config["schema.pattern"] or database.backend == "sqlite" else _users_schemas(reflection)
+        found = set(_named(reflection, names, schemas, anywhere, key, strict=strict))
         if names.grows:
-            found |= set(_matching(database, inspector, names, schemas, config))
+            found |= set(_matching(database, reflection, names, schemas, config))
     kept = sorted(((s, t) for s, t in found if not names.excludes(s, t)), key=str)
     if strict and not kept and (not names.grows or names.patterns is None):
         raise ConfigError([ConfigProblem(key, "chooses no table: name at least one that exists")])
@@ -49,7 +51,13 @@ def chosen_tables(database: Database, config: Config, *, strict: bool = True) ->
 def query_relation(config: Config) -> Relation:
     """The relation of a configuration that has a query."""
     parameters = tuple(sorted(config.with_prefix(QUERY_PARAMETERS).items()))
-    return Relation(query=config["query"], parameters=parameters, quote=identifier_quoting(config))
+    return Relation(query=configured_query(config), parameters=parameters, quote=identifier_quoting(config))
+
+
+def configured_query(config: Config) -> str | None:
+    """The query of a configuration, shown or masked; None where it names tables."""
+    found: str | None = config["query"] or config["query.masked"] or None
+    return found
 
 
 def identifier_quoting(config: Config) -> bool | None:
@@ -57,10 +65,11 @@ def identifier_quoting(config: Config) -> bool | None:
     return False if config["quote.sql.identifiers"].lower() == "never" else None
 
 
-def _schemas(database: Database, inspector: Inspector, config: Config) -> list[str | None]:
+def _schemas(database: Database, reflection: Reflection, config: Config) -> list[str | None]:
     """The schemas that a table may be in whose name does not say it."""
     by_catalog = database.backend in ("mysql", "mariadb")
-    catalog: str | None = config["catalog.pattern"]
+    # Oracle knows no catalogs, and its drivers do not look at one.
+    catalog: str | None = None if database.backend == "oracle" else config["catalog.pattern"]
     if catalog and not by_catalog and not like(catalog, [database.url.database or ""]):
         raise ConfigError(
             [
@@ -74,46 +83,70 @@ def _schemas(database: Database, inspector: Inspector, config: Config) -> list[s
         return [None]
     pattern: str | None = config["schema.pattern"] or (catalog if by_catalog else None)
     if not pattern:
-        return [inspector.default_schema_name]
+        return [reflection.default_schema]
     key = "schema.pattern" if config["schema.pattern"] else "catalog.pattern"
-    found = like(pattern, _users_schemas(inspector))
+    found = like(pattern, _users_schemas(reflection))
     if not found:
-        known = ", ".join(_users_schemas(inspector)[:20])
+        known = ", ".join(_users_schemas(reflection)[:20])
         raise ConfigError([ConfigProblem(key, f"matches no schema: there are {known}")])
     return list(found)
 
 
-def _users_schemas(inspector: Inspector) -> list[str]:
-    return sorted(name for name in inspector.get_schema_names() if not _SYSTEM.fullmatch(name))
+def _users_schemas(reflection: Reflection) -> list[str]:
+    return sorted(name for name in reflection.schemas() if not _SYSTEM.fullmatch(name))
 
 
 def _named(
-    inspector: Inspector, names: TableNames, schemas: Sequence[str | None], key: str, *, strict: bool
+    reflection: Reflection,
+    names: TableNames,
+    schemas: Sequence[str | None],
+    anywhere: Sequence[str],
+    key: str,
+    *,
+    strict: bool,
 ) -> Iterator[tuple[str | None, str]]:
     problems = []
     for text in names.names:
-        schema, _, table = text.rpartition(".")
-        places = [place for place in ([schema] if schema else schemas) if inspector.has_table(table, place)]
-        if not places and strict:
-            near = ", ".join(sorted(inspector.get_table_names(schema or schemas[0]))[:20]) or "no tables"
-            problems.append(ConfigProblem(key, f"table {text!r} does not exist; there are {near}"))
-        yield from ((place, table) for place in places)
+        readings = names.readings(text)
+        found = [
+            (place, table)
+            for schema, table in readings
+            for place in ([schema] if schema else schemas)
+            if reflection.has_table(table, place)
+        ]
+        if not found:
+            # Where no schema is said, one that has the only table of this name is meant.
+            alone = [table for schema, table in readings if schema is None]
+            found = [(place, table) for table in alone for place in anywhere if reflection.has_table(table, place)]
+            if len(found) > 1:
+                places = ", ".join(sorted(str(place) for place, _ in found))
+                problems.append(
+                    ConfigProblem(key, f"table {text!r} is in several schemas, {places}: write schema.table")
+                )
+            elif not found and strict:
+                near = ", ".join(sorted(reflection.tables(readings[-1][0] or schemas[0]))[:20]) or "no tables"
+                problems.append(ConfigProblem(key, f"table {text!r} does not exist; there are {near}"))
+        yield from found
     if problems:
         raise ConfigError(problems)
 
 
 def _matching(
-    database: Database, inspector: Inspector, names: TableNames, schemas: Sequence[str | None], config: Config
+    database: Database, reflection: Reflection, names: TableNames, schemas: Sequence[str | None], config: Config
 ) -> Iterator[tuple[str | None, str]]:
     places = list(schemas)
     if names.qualified and not config["schema.pattern"] and database.backend != "sqlite":
-        places += [name for name in _users_schemas(inspector) if name not in schemas]
+        places += [name for name in _users_schemas(reflection) if name not in schemas]
     kinds = {kind.strip().upper() for kind in config["table.types"]}
+    ways = {
+        "TABLE": reflection.tables,
+        "VIEW": reflection.views,
+        "MATERIALIZED VIEW": reflection.materialized_views,
+        "PARTITIONED TABLE": reflection.partitioned_tables,
+        "FOREIGN TABLE": reflection.foreign_tables,
+    }
     for schema in places:
-        found = inspector.get_table_names(schema) if "TABLE" in kinds else []
-        found += inspector.get_view_names(schema) if "VIEW" in kinds else []
-        if "MATERIALIZED VIEW" in kinds and database.backend in ("postgresql", "oracle"):
-            found += inspector.get_materialized_view_names(schema)
+        found = [table for kind in kinds for table in ways[kind](schema)]
         yield from ((schema, table) for table in found if names.matches(schema, table, default=schema in schemas))
 
 
@@ -126,22 +159,22 @@ def column_problems(database: Database, relations: Sequence[Relation], config: C
     Raises:
         RetriableError: the database is away.
     """
-    mode = config["mode"]
     with database.connection() as connection:
-        inspector = sa.inspect(connection)
+        reflection = Reflection(connection)
         for relation in relations:
-            if config["transaction.horizon"] and relation.table in inspector.get_view_names(relation.schema):
+            if config["transaction.horizon"] and relation.table in reflection.views(relation.schema):
                 yield ConfigProblem(
                     "transaction.horizon", f"{relation.name} is a view, whose rows tell no transaction: name its tables"
                 )
-            columns = {str(c["name"]).lower(): c for c in inspector.get_columns(relation.table, relation.schema)}
-            keys = inspector.get_pk_constraint(relation.table, relation.schema).get("constrained_columns") or []
+            columns = {str(c["name"]).lower(): c for c in reflection.columns(relation)}
+            keys = reflection.primary_key(relation)
             required = {name for name, c in columns.items() if not c.get("nullable", True) or c["name"] in keys}
             check = _Check(database.backend, relation, columns, required, config["validate.non.null"])
-            if mode in (INCREMENTING, TIMESTAMP_INCREMENTING):
-                yield from check.incrementing(config["incrementing.column.name"])
-            if mode in (TIMESTAMP, TIMESTAMP_INCREMENTING):
-                yield from check.timestamps(config["timestamp.column.name"])
+            chosen = mode_columns(connection, relation, config)
+            if chosen.incrementing is not None:
+                yield from check.incrementing(chosen.incrementing)
+            if chosen.timestamps:
+                yield from check.timestamps(chosen.timestamps, config["db.timezone"])
             for name in config["message.key.columns"] or ():
                 yield from check.present("message.key.columns", name)
 
@@ -180,20 +213,26 @@ class _Check:
                 "make it NOT NULL, or set validate.non.null=false",
             )
 
-    def timestamps(self, names: Sequence[str]) -> Iterator[ConfigProblem]:
+    def timestamps(self, names: Sequence[str], zone: str) -> Iterator[ConfigProblem]:
         key = "timestamp.column.name"
         missing = [problem for name in names for problem in self.present(key, name)]
         yield from missing
         if missing:
             return
+        types = []
         for name in names:
             type_ = self._columns[name.lower()]["type"]
             arrow = arrow_type(type_, backend=self._backend)
+            types.append(arrow)
             if not (pa.types.is_timestamp(arrow) or pa.types.is_date(arrow)):
                 yield ConfigProblem(
                     key, f"column {name!r} of {self._relation.name} is {type_}: name columns of a timestamp type"
                 )
                 return
+        if not alike(types, self._backend, ZoneInfo(zone)):
+            yield ConfigProblem(
+                key, f"{', '.join(map(repr, names))} of {self._relation.name} are of different types: name those of one"
+            )
         if self._strict and not any(name.lower() in self._required for name in names):
             yield ConfigProblem(
                 key,

@@ -17,8 +17,8 @@ from tidegate.connectors.jdbc.reader import Page, Reader
 from tidegate.connectors.jdbc.readers import reader
 from tidegate.connectors.jdbc.relation import Relation
 from tidegate.connectors.jdbc.table_watch import Change, TableWatch, watches
-from tidegate.connectors.jdbc.tables import chosen_tables, identifier_quoting, query_relation
-from tidegate.errors import FatalError
+from tidegate.connectors.jdbc.tables import chosen_tables, configured_query, identifier_quoting, query_relation
+from tidegate.errors import FatalError, RetriableError
 from tidegate.records.envelope import SourceBatch, envelope
 from tidegate.sdk.config_def import Config
 from tidegate.sdk.source import SourceContext, SourceTask
@@ -47,10 +47,13 @@ class JdbcSourceTask(SourceTask):
         self._prefix: str = config["topic.prefix"]
         self._keys: Sequence[str] = config["message.key.columns"] or ()
         self._interval: float = config["poll.interval.ms"] / 1000
-        self._granularity: str = config["timestamp.granularity"]
+        self._granularity: str = config["timestamp.granularity"].lower()
         self._database = Database.from_config(config, wait=context.stopping.wait)
         self._watch = TableWatch(self._database, config) if watches(config) else None
         self._next = 0
+        self._attempts: int = config["query.retry.attempts"]
+        self._pause: float = config["connection.backoff.ms"] / 1000
+        self._failures = 0
         for relation in self._relations(config):
             self._add(relation)
 
@@ -81,6 +84,10 @@ class JdbcSourceTask(SourceTask):
                 if not self._is_gone(turn):
                     raise
                 return ()
+            except RetriableError as error:
+                self._rest_after(error)
+                return ()
+            self._failures = 0
             turn.busy = turn.reader.holds_connection and page is not None and page.more
             if page is None or not page.more:
                 turn.due = time.monotonic() + self._interval
@@ -93,8 +100,21 @@ class JdbcSourceTask(SourceTask):
         self._context.stopping.wait(max(0.0, min(wait, _WAIT_SECONDS)))
         return ()
 
+    def _rest_after(self, error: RetriableError) -> None:
+        """Waits before a query is tried again, as often as ``query.retry.attempts`` says."""
+        if self._attempts < 0:
+            raise error
+        self._failures += 1
+        if self._failures > self._attempts:
+            raise FatalError(
+                f"{error.message} It was tried {self._failures} times.",
+                remedy="Restart the task when the database answers, or set query.retry.attempts=-1.",
+            ) from error
+        log.warning("jdbc.query_failed", attempt=self._failures, error=str(error))
+        self._context.stopping.wait(self._pause)
+
     def _relations(self, config: Config) -> list[Relation]:
-        if config["query"]:
+        if configured_query(config):
             return [query_relation(config)]
         assert self._database is not None
         tables = config.originals.get(TASK_TABLES)

@@ -88,7 +88,6 @@ class OracleFetch(Fetch):
             return None
 
     def _selected(self, columns: Columns) -> Sequence[Any]:
-        # A query's names are as the driver shows them, in capitals; SQLAlchemy writes a table's as they are meant.
         return [
             selected(self.catalogue.relation.column(field.name), driver_type(shown), field.name)
             for field, shown in zip(columns.fields, columns.seen, strict=True)
