@@ -70,7 +70,7 @@ class JsonConverter(Converter):
         before, after = b"", b""
         if self._schemas:
             try:
-                schema = connect_schema(field.with_nullable(False))
+                schema = connect_schema(field.with_nullable(False), numeric_decimals=self._numeric)
             except ConnectSchemaError as error:
                 rows = [row for row, valid in enumerate(column.is_valid().to_pylist()) if valid]
                 return Encoded(pa.nulls(len(column), pa.binary()), [self._fault(row, str(error)) for row in rows])
@@ -182,7 +182,7 @@ class JsonConverter(Converter):
         shape = self._shapes.get(key)
         if shape is None:
             column = arrow_field(schema, self._side).with_nullable(True)
-            shape = _Shape(column, payload_reader(column, "", schema))
+            shape = _Shape(column, payload_reader(column))
             if len(self._shapes) >= _MAX_SCHEMAS:
                 self._shapes.clear()
             self._shapes[key] = shape

@@ -48,7 +48,10 @@ class JsonSchemaConverter(RegistryConverter):
         """See the base class."""
         document = {
             "$schema": "http://json-schema.org/draft-07/schema#",
-            **json_schema(connect_schema(field.with_nullable(False)), numeric_decimals=self._numeric),
+            **json_schema(
+                connect_schema(field.with_nullable(False), numeric_decimals=self._numeric),
+                numeric_decimals=self._numeric,
+            ),
         }
         if pa.types.is_struct(field.type):
             metadata = field.metadata or {}
@@ -72,7 +75,7 @@ class JsonSchemaConverter(RegistryConverter):
         if connect is None:
             return _FreeReader(self.side, check)
         field = arrow_field(connect, self.side).with_nullable(True)
-        return _JsonSchemaReader(field, payload_reader(field, "", connect), check)
+        return _JsonSchemaReader(field, payload_reader(field), check)
 
     def form(self, schema: Schema, record: str = "") -> pa.Field | None:
         """See the base class."""
