@@ -79,7 +79,8 @@ def connect_schema(field: pa.Field, *, numeric_decimals: bool = False) -> dict[s
         schema |= {"name": semantic.decode(), "version": 1}
     schema["optional"] = field.nullable
     default = default_of(field)
-    if default is not None:
+    # Kafka Connect refuses a schema whose default is a Struct (KAFKA-12694).
+    if default is not None and not pa.types.is_struct(field.type):
         schema["default"] = json_values(default, numeric_decimals=numeric_decimals)[0]
     return schema
 

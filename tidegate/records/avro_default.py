@@ -2,45 +2,71 @@
 
 from __future__ import annotations
 
+import decimal
 import json
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import pyarrow as pa
 
 from tidegate.records.avro_metadata import FIXED, SYMBOLS
+from tidegate.records.avro_names import is_name
 from tidegate.records.avro_schema import NO_DEFAULT, AvroType, fixed_precision
 from tidegate.records.field_default import default_of
 
 _MILLIS = ("s", "ms")
+_EXACT = decimal.Context(prec=100)
 
 
 def default_column(schema: AvroType, default: Any, kind: pa.DataType) -> pa.Array:
     """An array of one value.
 
     Args:
-        schema: a type that is no union.
+        schema: a type; of a union null or the one branch besides it.
         default: as in the schema's JSON.
         kind: the type's Arrow form.
 
     Raises:
-        pa.ArrowException, TypeError, ValueError: the default is not of the type.
+        pa.ArrowException, TypeError, ValueError, LookupError, OverflowError, AttributeError: the default is not of the
+            type.
     """
-    if schema.kind in ("bytes", "fixed"):
-        raw = str(default).encode("latin-1")
-        if schema.logical == "decimal":
-            width = kind.byte_width
-            number = int.from_bytes(raw, "big", signed=True).to_bytes(width, "little", signed=True)
-            return pa.array([number], pa.binary(width)).view(kind)
-        if schema.logical == "duration":
-            months, days, millis = (int.from_bytes(raw[at : at + 4], "little") for at in (0, 4, 8))
-            return pa.array([(months, days, millis * 1_000_000)], kind)
-        return pa.array([raw], kind)
-    if schema.kind == "record" and default == {}:
-        return pa.array([{}], kind)
-    if schema.kind == "map":
-        return pa.array([list(default.items())], kind)
+    match schema.kind:
+        case "union" if default is None and schema.null_branch is not None:
+            return pa.nulls(1, kind)
+        case "union":
+            (branch,) = schema.value_branches
+            return default_column(branch, default, kind)
+        case "record":
+            children = [
+                default_column(member.type, default.get(member.name, member.default), child.type)
+                for member, child in zip(schema.fields, kind, strict=True)
+            ]
+            return pa.StructArray.from_arrays(children, fields=list(kind)) if children else pa.array([{}], kind)
+        case "array" if pa.types.is_list(kind):
+            ends = pa.array([0, len(default)], pa.int32())
+            return pa.ListArray.from_arrays(ends, _joined(schema.items, default, kind.value_type), type=kind)
+        case "map":
+            ends, keys = pa.array([0, len(default)], pa.int32()), pa.array(list(default), kind.key_type)
+            return pa.MapArray.from_arrays(ends, keys, _joined(schema.items, default.values(), kind.item_type), kind)
+        case "bytes" | "fixed":
+            return _bytes_column(schema, str(default).encode("latin-1"), kind)
     return pa.array([default], kind)
+
+
+def _joined(schema: AvroType, values: Iterable[Any], kind: pa.DataType) -> pa.Array:
+    return pa.concat_arrays([pa.nulls(0, kind), *(default_column(schema, one, kind) for one in values)])
+
+
+def _bytes_column(schema: AvroType, raw: bytes, kind: pa.DataType) -> pa.Array:
+    if schema.logical == "decimal":
+        width = kind.byte_width
+        number = int.from_bytes(raw, "big", signed=True).to_bytes(width, "little", signed=True)
+        return pa.array([number], pa.binary(width)).view(kind)
+    if schema.logical == "duration":
+        months, days, millis = (int.from_bytes(raw[at : at + 4], "little") for at in (0, 4, 8))
+        return pa.array([(months, days, millis * 1_000_000)], kind)
+    return pa.array([raw], kind)
 
 
 def avro_default(field: pa.Field) -> Any:
@@ -63,6 +89,9 @@ def _json(value: pa.Array, field: pa.Field) -> Any:
     metadata = field.metadata or {}
     types = pa.types
     if types.is_struct(kind):
+        if not all(is_name(child.name) for child in kind):
+            # The schema has them under other names.
+            raise _NoFormError
         return {child.name: _inner(value.field(index), child) for index, child in enumerate(kind)}
     if types.is_list(kind):
         items = value.flatten()
@@ -97,8 +126,8 @@ def _inner(value: pa.Array, field: pa.Field) -> Any:
     return None if is_null else _json(value, field)
 
 
-def _decimal(value: Any, kind: pa.DataType, size: int) -> str:
-    unscaled = int(value.scaleb(kind.scale))
+def _decimal(value: decimal.Decimal, kind: pa.DataType, size: int) -> str:
+    unscaled = int(_EXACT.scaleb(value, kind.scale))
     if size and kind.precision <= fixed_precision(size):
         return unscaled.to_bytes(size, "big", signed=True).decode("latin-1")
     width = (unscaled if unscaled >= 0 else ~unscaled).bit_length() // 8 + 1

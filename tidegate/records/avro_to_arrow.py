@@ -102,7 +102,7 @@ def _member(member: AvroField) -> pa.Field:
         return field
     try:
         return with_default(field, default_column(inner, default, field.type))
-    except (pa.ArrowException, TypeError, ValueError, AttributeError, OverflowError):
+    except (pa.ArrowException, TypeError, ValueError, LookupError, OverflowError, AttributeError):
         # What is not of the type is no default; only a reader who needs one is told.
         return field
 

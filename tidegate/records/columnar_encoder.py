@@ -227,7 +227,7 @@ def _default_datum(schema: AvroType, default: Any, path: str) -> bytes:
     field = arrow_field(schema, "default")
     try:
         column = default_column(schema, default, field.type)
-    except (pa.ArrowException, TypeError, ValueError):
+    except (pa.ArrowException, TypeError, ValueError, LookupError, OverflowError, AttributeError):
         raise SchemaMismatchError(f"The schema's default of field {path} is not of its type.") from None
     data = _join(_writer(schema, field, path)(column, False), 1)[0].as_py()
     if data is None:

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 DEFAULT = b"tidegate.default"
 """Field metadata: the default, in this module's form."""
@@ -33,13 +34,6 @@ def with_default(field: pa.Field, value: pa.Array) -> pa.Field:
         return field
     text = json.dumps(found, ensure_ascii=False, separators=(",", ":")).encode()
     return field.with_metadata({**(field.metadata or {}), DEFAULT: text})
-
-
-def without_default(field: pa.Field) -> pa.Field:
-    """The field without a default."""
-    if DEFAULT not in (field.metadata or {}):
-        return field
-    return field.with_metadata({key: text for key, text in field.metadata.items() if key != DEFAULT})
 
 
 def default_of(field: pa.Field) -> pa.Array | None:
@@ -65,7 +59,8 @@ def _plain(values: pa.Array) -> list[Any]:
     types = pa.types
     if types.is_list(kind):
         items = iter(_plain(values.flatten()))
-        return [None if one is None else [next(items) for _ in one] for one in values.to_pylist()]
+        lengths = pc.list_value_length(values).to_pylist()
+        return [None if length is None else [next(items) for _ in range(length)] for length in lengths]
     if types.is_struct(kind):
         children = [_plain(values.field(index)) for index in range(kind.num_fields)]
         rows = zip(values.is_valid().to_pylist(), *children, strict=True)

@@ -42,6 +42,11 @@ class PgType:
     base_modifier: int = -1
     element: PgType | None = None
 
+    @property
+    def plain(self) -> PgType:
+        """Of a domain the type below all domains, of another type itself."""
+        return self if self.base is None else self.base.plain
+
 
 @dataclass(frozen=True, slots=True)
 class Modes:
@@ -93,6 +98,17 @@ class ColumnType:
     def field(self, name: str, *, nullable: bool) -> pa.Field:
         """The field of a column of this type."""
         return pa.field(name, self.type, nullable=nullable, metadata=dict(self.metadata) if self.metadata else None)
+
+    def default(self, text: str) -> pa.Array | None:
+        """An array of one value, a column's default; None where the type can not hold it.
+
+        Args:
+            text: the default as the stream would tell it.
+        """
+        try:
+            return self.read(pa.array([text], pa.string()))
+        except (ValueError, ArithmeticError):
+            return None
 
 
 def column_type(pg: PgType, modifier: int, modes: Modes) -> ColumnType:

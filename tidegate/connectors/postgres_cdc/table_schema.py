@@ -16,6 +16,7 @@ from tidegate.connectors.postgres_cdc.catalogue import TableFacts
 from tidegate.connectors.postgres_cdc.column_types import ColumnType, Modes, PgType, column_type
 from tidegate.connectors.postgres_cdc.relation import FULL, Relation
 from tidegate.connectors.postgres_cdc.source_block import SOURCE
+from tidegate.records.field_default import with_default
 from tidegate.sdk.config_def import Config
 
 _BUILTIN_SCHEMAS = ("pg_catalog", "information_schema", "pg_toast")
@@ -104,6 +105,9 @@ class SchemaRules:
             required = (column.name in facts.required or index in key) and column.name not in nullable
             mask = self.masks.mask(table, column.name) if pa.types.is_string(kind.type) else None
             field = kind.field(column.name, nullable=not required)
+            default = kind.default(facts.defaults[column.name]) if column.name in facts.defaults else None
+            if default is not None:
+                field = with_default(field, default if mask is None else mask(default))
             columns[index] = CapturedColumn(index, kind, field, column.identity, mask)
         shape = EventShape(
             self.names.data(table),
