@@ -19,7 +19,8 @@ _VARIABLE_SCALE = pa.struct(
 )
 _MAX_DECIMAL128, _MAX_DECIMAL256 = 38, 76
 _MICROS_DIGITS = 6
-_MODIFIER_HEADER = 4
+MODIFIER_HEADER = 4
+"""What a modifier adds to the length or the digits it stands for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,9 +187,9 @@ def _numeric(modifier: int, modes: Modes) -> ColumnType:
         return _named(pa.float64(), read.cast(pa.float64()), None)
     if modes.decimals == "string":
         return _text()
-    if modifier >= _MODIFIER_HEADER:
-        precision = (modifier - _MODIFIER_HEADER) >> 16 & 0xFFFF
-        scale = ((modifier - _MODIFIER_HEADER) & 0x7FF ^ 0x400) - 0x400
+    if modifier >= MODIFIER_HEADER:
+        precision = (modifier - MODIFIER_HEADER) >> 16 & 0xFFFF
+        scale = ((modifier - MODIFIER_HEADER) & 0x7FF ^ 0x400) - 0x400
         # A negative scale rounds before the point, one above the precision leaves digits after it out.
         digits, after = max(precision - min(scale, 0), scale), max(scale, 0)
         if digits <= _MAX_DECIMAL256:

@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import re
 
-_LITERAL = re.compile(r"""B?'((?:[^']|'')*)'((?:::(?:"(?:[^"]|"")*"|[\w .,()\[\]])+)*)""")
-_NUMBER = re.compile(r"\(?(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)\)?(?:::[\w ]+)?")
-_EMPTY_ARRAY = re.compile(r'ARRAY\[\]::[\w ."]+\[\]')
+_NAME = r'(?:\w+|"(?:[^"]|"")*")'
+_TYPE = (
+    r"(?:(?:character|bit) varying|double precision|time(?:stamp)?(?:\(\d\))? with(?:out)? time zone|interval[\w ]*|"
+    rf"{_NAME}(?:\.{_NAME})?)(?:\([\d,]+\))?(?:\[\])*"
+)
+_LITERAL = re.compile(rf"B?'((?:[^']|'')*)'((?:::{_TYPE})*)")
+_NUMBER = re.compile(rf"\(?(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)\)?(?:::{_TYPE})?")
+_EMPTY_ARRAY = re.compile(rf"ARRAY\[\]::{_TYPE}")
 _BOOLEANS = {"true": "t", "false": "f"}
 _ZONED = ("timestamptz", "timetz")
 
