@@ -1,7 +1,7 @@
 """What statements change about tables: only what rows in the log depend on.
 
-Columns with their types, names and places, primary keys and unique indexes, character sets, names of tables. Everything
-else that a statement may say is passed over.
+Columns with their types, names, places and constant defaults, primary keys and unique indexes, character sets, names of
+tables. Everything else that a statement may say is passed over.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from tidegate.connectors.cdc.table_id import TableId
 from tidegate.connectors.mysql_cdc.columns import Column, TableDefinition
+from tidegate.connectors.mysql_cdc.default_text import default_text
 from tidegate.connectors.mysql_cdc.sql_tokens import Kind, Token, tokens
 
 _PRIMARY = "PRIMARY"
@@ -266,6 +267,23 @@ class _Reader:
         self._at = len(self._tokens)
         return found
 
+    def literal(self) -> Token | None:
+        """Passes what stands behind DEFAULT; a constant but for null, or None."""
+        if self.peek().kind is Kind.SIGN and self.peek().text == "(":
+            parts = self.parentheses()
+            inner = self.of(parts[0]) if len(parts) == 1 else None
+            found = None if inner is None else inner.literal()
+            return found if inner is not None and inner.ended else None
+        negative = self.sign("-")
+        if not negative:
+            self.sign("+")
+        token = self.take()
+        if token.kind is Kind.NUMBER:
+            return replace(token, text=f"-{token.text}") if negative else token
+        if token.kind is Kind.STRING:
+            return token
+        return token if token.upper in ("TRUE", "FALSE") or token.text[:2] in ("0x", "0b") else None
+
     def of(self, found: Sequence[Token]) -> _Reader:
         return _Reader(found, self.context)
 
@@ -413,6 +431,7 @@ def _column(reader: _Reader, definition: TableDefinition) -> _FoundColumn:
     column = parsed_type(reader, name)
     found = _FoundColumn(column)
     charset: str | None = None
+    default: Token | None = None
     binary = is_json = False
     while not reader.ended:
         token = reader.take()
@@ -445,10 +464,11 @@ def _column(reader: _Reader, definition: TableDefinition) -> _FoundColumn:
             case "CHECK":
                 if _is_json_check(reader.parentheses(), name):
                     is_json = column.type == "longtext"
-            case "DEFAULT" | "COMMENT":
+            case "DEFAULT":
+                default = reader.literal()
+            case "COMMENT":
                 # What follows is no attribute, whatever it looks like.
-                if reader.peek().text != "(":
-                    reader.take()
+                reader.take()
             case "FIRST":
                 found.first = True
             case "AFTER":
@@ -464,6 +484,8 @@ def _column(reader: _Reader, definition: TableDefinition) -> _FoundColumn:
     if column.type == "serial":
         found.column = replace(column, type="bigint", unsigned=True, nullable=False)
         found.unique = True
+    if default is not None:
+        found.column = replace(found.column, default=default_text(found.column, default))
     return found
 
 
@@ -636,6 +658,10 @@ def _action(reader: _Reader, definition: TableDefinition) -> TableDefinition:
             columns = list(definition.columns)
             columns[place] = replace(columns[place], name=reader.name())
             return _key_renamed(replace(definition, columns=tuple(columns)), old, columns[place].name)
+        case "ALTER":
+            reader.skip("COLUMN")
+            missing_ok = reader.skip("IF", "EXISTS")
+            return _default_set(reader, definition, missing_ok=missing_ok)
         case "CONVERT":
             charset = _charset_option(reader.rest())
             if charset is None:
@@ -649,6 +675,24 @@ def _action(reader: _Reader, definition: TableDefinition) -> TableDefinition:
             return replace(definition, charset=found or definition.charset)
     found = _charset_option(reader.rest())
     return definition if found is None else replace(definition, charset=found)
+
+
+def _default_set(reader: _Reader, definition: TableDefinition, *, missing_ok: bool) -> TableDefinition:
+    """The table with another default of a column.
+
+    One that is dropped stays: older records are still to be read with it.
+    """
+    if reader.peek().upper in ("INDEX", "CHECK", "CONSTRAINT") and reader.peek(1).upper != "SET":
+        return definition
+    name = reader.name()
+    if not reader.skip("SET", "DEFAULT") or (missing_ok and not _has(definition, name)):
+        return definition
+    place = _place(definition, name)
+    columns = list(definition.columns)
+    literal = reader.literal()
+    text = None if literal is None else default_text(columns[place], literal)
+    columns[place] = replace(columns[place], default=text)
+    return replace(definition, columns=tuple(columns))
 
 
 def _has(definition: TableDefinition, name: str) -> bool:
@@ -787,6 +831,13 @@ def _charset_of_collation(collation: str) -> str | None:
     """The character set of a collation, which begins with its name; None for one that is of no set."""
     charset = collation.lower().split("_")[0]
     return None if charset in ("uca1400", "default") else charset
+
+
+def constant(text: str) -> Token | None:
+    """The constant that MariaDB's catalogue tells as a default, such as ``'it''s'`` or ``0``; None for others."""
+    reader = _Reader(tokens(text), Context())
+    found = reader.literal()
+    return found if reader.ended else None
 
 
 def type_of(name: str, text: str) -> Column:
