@@ -249,13 +249,15 @@ def _shape(schema: dict[str, Any] | None) -> Any:
 @pytest.mark.parametrize("table", _TABLES)
 def test_events(told: tuple[Told, Told], table: str) -> None:
     theirs, ours = told
-    assert _unlisted(theirs.events[table], ours.events[table]) == []
+    differences = _unlisted(theirs.events[table], ours.events[table])
+    assert not differences, "\n".join(differences)
 
 
 @pytest.mark.parametrize("table", _TABLES)
 def test_schemas(told: tuple[Told, Told], table: str) -> None:
     theirs, ours = told
-    assert _unlisted(theirs.schemas[table], ours.schemas[table]) == []
+    differences = _unlisted(theirs.schemas[table], ours.schemas[table])
+    assert not differences, "\n".join(differences)
 
 
 def test_transactions(told: tuple[Told, Told]) -> None:

@@ -289,13 +289,14 @@ def _dropped(connection: psycopg.Connection[Any]) -> bool:
 def test_events(told: tuple[Told, Told], table: str) -> None:
     theirs, ours = told
     differences = list(_differences(theirs.events[table], ours.events[table]))
-    assert differences == []
+    assert not differences, "\n".join(differences)
 
 
 @pytest.mark.parametrize("table", _TABLES)
 def test_schemas(told: tuple[Told, Told], table: str) -> None:
     theirs, ours = told
-    assert sorted(set(_differences(theirs.schemas[table], ours.schemas[table]))) == []
+    differences = sorted(set(_differences(theirs.schemas[table], ours.schemas[table])))
+    assert not differences, "\n".join(differences)
 
 
 def test_transactions(told: tuple[Told, Told]) -> None:

@@ -5,8 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from tidegate.connectors.cdc.message_keys import message_keys_problem
+from tidegate.connectors.cdc.name_adjustment import MODES as ADJUSTMENT_MODES
 from tidegate.connectors.cdc.name_patterns import patterns_problem
-from tidegate.sdk.config_def import REQUIRED, ConfigDef, Importance, Type, at_least, between, non_empty, one_of
+from tidegate.sdk.config_def import (
+    REQUIRED,
+    ConfigDef,
+    Importance,
+    Type,
+    Validator,
+    at_least,
+    between,
+    non_empty,
+    one_of,
+)
 
 _TOPICS, _CAPTURE, _EVENTS, _TYPES = "Topics", "What is captured", "Events", "Types"
 _DATABASE, _SNAPSHOT, _STREAM = "Database", "Snapshot", "Streaming"
@@ -49,6 +60,25 @@ TOPIC_KEYS = (
         "transaction",
         Importance.LOW,
         "Transactions go to the topic topic.prefix, the delimiter and this name.",
+        group=_TOPICS,
+    )
+    .define(
+        "schema.name.adjustment.mode",
+        Type.STRING,
+        "none",
+        Importance.LOW,
+        "Names of record types: none leaves them as they are, avro writes an underscore for each letter that Avro does "
+        "not allow, avro_unicode its number. The Avro converter makes names valid in any case.",
+        validator=one_of(*ADJUSTMENT_MODES),
+        group=_TOPICS,
+    )
+    .define(
+        "field.name.adjustment.mode",
+        Type.STRING,
+        "none",
+        Importance.LOW,
+        "Names of fields, which are those of columns: none, avro or avro_unicode, as schema.name.adjustment.mode.",
+        validator=one_of(*ADJUSTMENT_MODES),
         group=_TOPICS,
     )
 )
@@ -140,13 +170,38 @@ def snapshot_keys(level: str, rows: int) -> ConfigDef:
     )
 
 
+_OLD_SNAPSHOT_MODES = {"schema_only": "no_data", "exported": "initial"}
+_OTHER_SNAPSHOT_MODES = {
+    "custom": "names a class of Java, which is not run here",
+    "configuration_based": "is not done here",
+    "recovery": "is not needed: tables' definitions are kept with the offsets",
+    "schema_only_recovery": "is not needed: tables' definitions are kept with the offsets",
+}
+
+
+def snapshot_mode(*modes: str) -> Validator:
+    """Accepts these modes of snapshots and their old names; see :func:`current_snapshot_mode`."""
+
+    def check(value: Any) -> str | None:
+        if value in modes or _OLD_SNAPSHOT_MODES.get(value) in modes:
+            return None
+        return f"{value!r} {_OTHER_SNAPSHOT_MODES.get(value, 'is not known')}: use one of {', '.join(modes)}"
+
+    return check
+
+
+def current_snapshot_mode(value: str) -> str:
+    """The name that a mode has today."""
+    return _OLD_SNAPSHOT_MODES.get(value, value)
+
+
 POLL_KEYS = ConfigDef().define(
     "poll.interval.ms",
     Type.INT,
     500,
     Importance.LOW,
-    "Longest time to wait for changes before other things are looked after, in milliseconds.",
-    validator=between(1, 1000),
+    "Longest time to wait for changes before other things are looked after, in milliseconds; a second at most.",
+    validator=at_least(1),
     group=_STREAM,
 )
 

@@ -229,7 +229,7 @@ class SchemaRules:
             kind = column_type(column, self.modes)
             nullable = (column.nullable if of_log is None else of_log.nullable) and index not in key
             mask = self.masks.mask(table, column.name) if pa.types.is_string(kind.type) else None
-            field = kind.field(column.name, nullable=nullable)
+            field = kind.field(self.names.field(column.name), nullable=nullable)
             default = _default(column, kind, nullable=nullable)
             if default is not None:
                 field = with_default(field, default if mask is None else mask(default))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from tidegate.connectors.cdc.debezium_keys import POSTGRES, DebeziumKeys
 from tidegate.connectors.cdc.keys import (
     EVENT_KEYS,
     POLL_KEYS,
@@ -13,6 +14,7 @@ from tidegate.connectors.cdc.keys import (
     filter_keys,
     server_keys,
     snapshot_keys,
+    snapshot_mode,
 )
 from tidegate.sdk.config_def import REQUIRED, ConfigDef, Importance, Type, at_least, between, non_empty, one_of
 
@@ -176,7 +178,7 @@ _OWN = (
         "What is read before streaming. initial: all captured tables at the first start; initial_only: the same and "
         "nothing after it; no_data, also never: nothing; always: all tables at every start; when_needed: as initial, "
         "and again when the slot has been lost.",
-        validator=one_of(*SNAPSHOT_MODES),
+        validator=snapshot_mode(*SNAPSHOT_MODES),
         group=_SNAPSHOT,
     )
     .merged(snapshot_keys("schema", 10_240))
@@ -288,3 +290,4 @@ _TYPES = (
 )
 
 CONFIG = TOPIC_KEYS.merged(_OWN, filter_keys("schema"), EVENT_KEYS, TYPE_KEYS, _TYPES)
+DEBEZIUM = DebeziumKeys(CONFIG, POSTGRES)

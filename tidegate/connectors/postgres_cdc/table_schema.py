@@ -104,7 +104,7 @@ class SchemaRules:
             kind = column_type(type_of(column.type_oid), column.modifier, self.modes)
             required = (column.name in facts.required or index in key) and column.name not in nullable
             mask = self.masks.mask(table, column.name) if pa.types.is_string(kind.type) else None
-            field = kind.field(column.name, nullable=not required)
+            field = kind.field(self.names.field(column.name), nullable=not required)
             default = self._default(type_of(column.type_oid), column, kind, facts)
             if default is not None:
                 field = with_default(field, default if mask is None else mask(default))
