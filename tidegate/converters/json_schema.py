@@ -15,7 +15,7 @@ from tidegate.converters.json_schema_check import Check, json_schema_check
 from tidegate.converters.json_schema_text import json_schema
 from tidegate.converters.json_schema_types import JsonSchemaTypes, NoConnectSchemaError
 from tidegate.converters.json_values import json_values
-from tidegate.converters.options import boolean, choice
+from tidegate.converters.options import boolean, choice, nulls_stay
 from tidegate.converters.registry_converter import (
     OwnSchema,
     ReadColumn,
@@ -42,6 +42,7 @@ class JsonSchemaConverter(RegistryConverter):
         """See the base class."""
         super().configure(config, is_key=is_key, registry=registry)
         self._numeric = choice(config, ["decimal.format"], ["BASE64", "NUMERIC"]) == "NUMERIC"
+        nulls_stay(config, "ignore.default.for.nullables", value=True)
         self._strict = boolean(config, "json.fail.invalid.schema", False)
 
     def own_schema(self, topic: str, field: pa.Field) -> OwnSchema:

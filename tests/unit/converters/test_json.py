@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from tests.unit.records.arrow_columns import SCALARS, Kind, columns, kind_of, nested
 from tidegate.converters.base import Decoded
 from tidegate.converters.json import JsonConverter
+from tidegate.errors import ConfigError
 from tidegate.records.field_default import default_of, with_default
 
 UTC = datetime.UTC
@@ -269,6 +270,12 @@ def test_widened_types(kind: pa.DataType) -> None:
     json = converter()
     (run,) = json.decode("t", json.encode("t", column, pa.field("value", kind)).data).runs
     assert run.values.to_pylist() == [1]
+
+
+def test_nulls_do_not_become_defaults() -> None:
+    converter(replace_null_with_default="false")
+    with pytest.raises(ConfigError, match=r"replace\.null\.with\.default: would make nulls defaults.*write false"):
+        converter(replace_null_with_default="true")
 
 
 @pytest.mark.parametrize("numeric", ["BASE64", "NUMERIC"])

@@ -69,8 +69,12 @@ what differs is listed here.
 - The position moves while only other tables change, without heartbeats.
 - A TIME beyond a day, or a negative one, is told with `time.precision.mode=adaptive_time_microseconds`; UUID and
   INET of MariaDB are text; a LONGTEXT with `json_valid`, which is MariaDB's JSON, is `io.debezium.data.Json`.
-- Columns' defaults are not in the schemas. `snapshot.mode` values beside those listed, blocking snapshots, and
-  signals by other ways than the table are not there.
+- Defaults of columns are in the schemas where they are constants; that of a column that gets the time is 1970 in
+  Debezium's, which no row has, and none here. One that `ALTER ... DROP DEFAULT` drops stays, for readers of older
+  records. `source.snapshot` has no default and is always told. A null stays null beside a default.
+- `snapshot.mode` values beside those listed, blocking snapshots, and signals by other ways than the table are not
+  there. Keys of Debezium's that have no effect here are logged at the start (`cdc.key_without_effect`); those that
+  would change what is told are refused, with what to write instead.
 - A truncated table is a transaction with a beginning and an end; Debezium tells the beginning of each statement,
   ALTER too, and no end.
 - Changes in XA transactions are told when they are prepared. If one is rolled back after that, the task fails, for what
