@@ -173,7 +173,12 @@ def takes_required_columns_with_defaults(capture: MySqlCapture) -> None:
     capture.sql(f"CREATE TABLE known (id int PRIMARY KEY, {columns}, stamp timestamp DEFAULT CURRENT_TIMESTAMP)")
     capture.sql("INSERT INTO known (id) VALUES (1)")
     capture.start().catch_up()
-    capture.sql(f"ALTER TABLE t ADD ({columns})")
+    capture.sql("SET time_zone='+02:00'")
+    capture.sql(
+        f"ALTER TABLE t ADD ({columns}), ADD at0 timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP, "
+        "ADD at3 timestamp(3) NOT NULL DEFAULT NOW(3), ADD dt6 datetime(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6)"
+    )
+    capture.sql("SET time_zone='+00:00'")
     capture.sql("ALTER TABLE t ALTER COLUMN n DROP DEFAULT")
     capture.sql("INSERT INTO t (id, v, n, score) VALUES (101, 'new', 8, NULL)")
     capture.sql(f"CREATE TABLE later (id int PRIMARY KEY, {columns}, stamp timestamp DEFAULT CURRENT_TIMESTAMP)")
@@ -184,7 +189,11 @@ def takes_required_columns_with_defaults(capture: MySqlCapture) -> None:
     assert versions.refused() == []
     rows = versions.rows()
     assert rows[(101,)]["score"] is None
-    assert rows[(1,)] == {"id": 1, "v": "v1"} | {name: value for name, (_, value) in _DEFAULTS.items()}
+    told = dict(rows[(1,)])
+    ((at0, at3, dt6),) = capture.sql("SELECT at0, at3, dt6 FROM t WHERE id = 1")
+    assert [told.pop("at0"), told.pop("at3")] == [f"{at0:%FT%T}Z", f"{at3:%FT%T.%f}"[:23] + "Z"]
+    assert told.pop("dt6") == dt6
+    assert told == {"id": 1, "v": "v1"} | {name: value for name, (_, value) in _DEFAULTS.items()}
     (known,), (later,) = (SchemaVersions(capture.harness, capture.topic(name)).texts for name in ("known", "later"))
     assert later.replace("later", "known") == known
     assert known.count('"default":') == later.count('"default":') > len(_DEFAULTS)

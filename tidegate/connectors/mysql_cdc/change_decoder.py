@@ -491,8 +491,9 @@ class ChangeDecoder:
         return context.transactions[int(context.which[index])].name == resumed and passed > 0
 
     def _statement(self, events: Events, context: _Context, index: int, statement: Statement) -> list[Batch]:
+        how = statement.context(lambda name: self._book.databases.get(name), int(events.seconds[index]))
         try:
-            found = ddl.changes(statement.text, statement.context(lambda name: self._book.databases.get(name)))
+            found = ddl.changes(statement.text, how)
         except ddl.DdlError as error:
             # Whatever it did to a table is noticed when the log describes that table.
             logger.warning("mysql_cdc.statement_not_followed", statement=statement.text[:200], reason=str(error))

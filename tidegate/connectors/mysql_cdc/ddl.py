@@ -13,6 +13,7 @@ from tidegate.connectors.cdc.table_id import TableId
 from tidegate.connectors.mysql_cdc.columns import Column, TableDefinition
 from tidegate.connectors.mysql_cdc.default_text import default_text
 from tidegate.connectors.mysql_cdc.sql_tokens import Kind, Token, tokens
+from tidegate.connectors.mysql_cdc.statement_time import StatementTime
 
 _PRIMARY = "PRIMARY"
 _SYNONYMS = {
@@ -47,6 +48,7 @@ _AS_BINARY = {
     "mediumtext": "mediumblob",
 }
 _AS_BINARY["longtext"] = "longblob"
+_NOW = frozenset({"CURRENT_TIMESTAMP", "NOW", "LOCALTIME", "LOCALTIMESTAMP"})
 _TEXT_DEFAULTS = frozenset({"char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enum", "set"})
 
 
@@ -63,12 +65,14 @@ class Context:
         ansi_quotes: ``sql_mode`` has ANSI_QUOTES.
         backslashes: ``sql_mode`` has not NO_BACKSLASH_ESCAPES.
         charset_of: the default character set of a database.
+        time: when; None where that does not matter.
     """
 
     database: str = ""
     ansi_quotes: bool = False
     backslashes: bool = True
     charset_of: Callable[[str], str | None] = lambda database: None
+    time: StatementTime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,12 +348,12 @@ def _required_key(definition: TableDefinition) -> TableDefinition:
     return replace(definition, columns=columns)
 
 
-def _element(reader: _Reader, draft: TableDefinition) -> TableDefinition:
+def _element(reader: _Reader, draft: TableDefinition, *, added: bool = False) -> TableDefinition:
     """A column, or an index, of a definition."""
     index = _index(reader, draft)
     if index is not None:
         return index
-    found = _column(reader, draft)
+    found = _column(reader, draft, added=added)
     return _placed(draft, found, None)
 
 
@@ -426,13 +430,20 @@ class _FoundColumn:
     attributes: list[str] = field(default_factory=list)
 
 
-def _column(reader: _Reader, definition: TableDefinition) -> _FoundColumn:
+def _column(reader: _Reader, definition: TableDefinition, *, added: bool = False) -> _FoundColumn:
+    """The column that comes next.
+
+    Args:
+        reader: of the statement.
+        definition: of its table.
+        added: whether it is new to a table that has rows, which get the statement's time as its default.
+    """
     name = reader.name()
     column = parsed_type(reader, name)
     found = _FoundColumn(column)
     charset: str | None = None
     default: Token | None = None
-    binary = is_json = False
+    binary = is_json = now = False
     while not reader.ended:
         token = reader.take()
         match token.upper:
@@ -465,6 +476,7 @@ def _column(reader: _Reader, definition: TableDefinition) -> _FoundColumn:
                 if _is_json_check(reader.parentheses(), name):
                     is_json = column.type == "longtext"
             case "DEFAULT":
+                now = reader.peek().upper in _NOW
                 default = reader.literal()
             case "COMMENT":
                 # What follows is no attribute, whatever it looks like.
@@ -486,7 +498,16 @@ def _column(reader: _Reader, definition: TableDefinition) -> _FoundColumn:
         found.unique = True
     if default is not None:
         found.column = replace(found.column, default=default_text(found.column, default))
+    elif now and added and reader.context.time is not None:
+        found.column = replace(found.column, default=_filled_in(found.column, reader.context.time))
     return found
+
+
+def _filled_in(column: Column, time: StatementTime) -> str | None:
+    """What the rows of a table get in a new column whose default is the time."""
+    if column.type == "timestamp":
+        return time.timestamp(column.length or 0)
+    return time.date_time(column.length or 0) if column.type == "datetime" else None
 
 
 def _is_json_check(parts: Sequence[Sequence[Token]], name: str) -> bool:
@@ -707,11 +728,11 @@ def _add(reader: _Reader, definition: TableDefinition) -> TableDefinition:
     there_ok = reader.skip("IF", "NOT", "EXISTS")
     if reader.peek().text == "(" and reader.peek().kind is Kind.SIGN:
         for part in reader.parentheses():
-            definition = _element(reader.of(part), definition)
+            definition = _element(reader.of(part), definition, added=True)
         return definition
     if there_ok and _has(definition, reader.peek().text):
         return definition
-    return _placed(definition, _column(reader, definition), None)
+    return _placed(definition, _column(reader, definition, added=True), None)
 
 
 def _drop_part(reader: _Reader, definition: TableDefinition) -> TableDefinition:

@@ -24,6 +24,7 @@ from tidegate.connectors.mysql_cdc.ddl import (
 )
 from tidegate.connectors.mysql_cdc.default_text import told_default
 from tidegate.connectors.mysql_cdc.sql_tokens import Kind, Token
+from tidegate.connectors.mysql_cdc.statement_time import StatementTime
 
 T = TableId("d", "t")
 CONTEXT = Context("d", charset_of={"d": "utf8mb4", "e": "latin1"}.get)
@@ -123,6 +124,30 @@ def test_a_default(kind: str, literal: str, text: str | None) -> None:
     assert [one.default for one in made.columns] == [text, None]
     again = altered(f"ALTER TABLE t ALTER COLUMN c SET DEFAULT {literal}", created(f"CREATE TABLE t (c {kind}, d int)"))
     assert again.columns[0].default == text
+
+
+@pytest.mark.parametrize(
+    ("kind", "zone", "text"),
+    [
+        ("timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP", None, "2020-01-02 03:04:05"),
+        ("timestamp(3) DEFAULT now(3) ON UPDATE now(3)", "SYSTEM", "2020-01-02 03:04:05.678"),
+        ("datetime DEFAULT CURRENT_TIMESTAMP()", "+02:00", "2020-01-02 05:04:05"),
+        ("datetime(6) DEFAULT LOCALTIMESTAMP(6)", "-03:30", "2020-01-01 23:34:05.678901"),
+        ("datetime DEFAULT CURRENT_TIMESTAMP", "Europe/Berlin", "2020-01-02 04:04:05"),
+        ("datetime DEFAULT CURRENT_TIMESTAMP", "SYSTEM", None),
+        ("datetime DEFAULT CURRENT_TIMESTAMP", None, None),
+    ],
+)
+def test_rows_get_the_time_in_a_column_that_is_added(kind: str, zone: str | None, text: str | None) -> None:
+    moment = StatementTime(1_577_934_245_678_901, zone)
+    for statement in (f"ALTER TABLE t ADD c {kind}", f"ALTER TABLE t ADD (c {kind})"):
+        (change,) = changes(statement, Context("d", time=moment))
+        assert isinstance(change, Alter)
+        assert change.change(BASE).columns[-1].default == text
+    for statement in (f"ALTER TABLE t MODIFY b {kind}", f"ALTER TABLE t CHANGE b c {kind}"):
+        (change,) = changes(statement, Context("d", time=moment))
+        assert isinstance(change, Alter)
+        assert change.change(BASE).columns[-1].default is None
 
 
 def test_a_default_that_is_dropped_still_stands_for_older_records() -> None:
