@@ -344,6 +344,19 @@ def test_a_required_column_with_a_default_is_a_version_that_backward_takes(captu
     }
 
 
+def test_an_update_that_changes_nothing_is_left_out(capture: Capture) -> None:
+    capture.sql.execute("ALTER TABLE t REPLICA IDENTITY FULL")
+    capture.configure(skip_messages_without_change="true", column_exclude_list="public.t.hidden")
+    capture.sql.execute("ALTER TABLE t ADD COLUMN hidden int")
+    capture.start().catch_up()
+    before = len(capture.ledger.events)
+    capture.sql.execute("UPDATE t SET v = v; UPDATE t SET hidden = 1; UPDATE t SET v = 'other' WHERE id = 7")
+    capture.catch_up()
+    told = [one for one in capture.harness.committed if one.batch.topic == "p.public.t"][-1].batch
+    assert told.key.to_pylist() == [{"id": 7}]
+    assert len(capture.ledger.events) - before == 2
+
+
 def test_a_default_is_never_run(capture: Capture) -> None:
     capture.sql.execute("CREATE TABLE ran (id int PRIMARY KEY)")
     capture.sql.execute(

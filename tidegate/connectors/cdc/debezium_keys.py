@@ -98,7 +98,6 @@ _COMMON: Mapping[str, Rule] = {
     "event.converting.failure.handling.mode": OnlyAs(("fail", "warn"), _DEAD_LETTERS),
     "event.deserialization.failure.handling.mode": OnlyAs(("fail",), _DEAD_LETTERS),
     "inconsistent.schema.handling.mode": OnlyAs(("fail",), _DEAD_LETTERS),
-    "skip.messages.without.change": OnlyAs(("false",), "is not done here: drop such events with the transform Filter"),
     "snapshot.select.statement.overrides": OnlyAs(
         (""),
         "is not done here: remove it, set snapshot.mode=no_data, and read the rows that are wanted with a signal "

@@ -7,8 +7,10 @@ from typing import Any
 from tidegate.connectors.cdc.message_keys import message_keys_problem
 from tidegate.connectors.cdc.name_adjustment import MODES as ADJUSTMENT_MODES
 from tidegate.connectors.cdc.name_patterns import patterns_problem
+from tidegate.errors import ConfigProblem
 from tidegate.sdk.config_def import (
     REQUIRED,
+    Config,
     ConfigDef,
     Importance,
     Type,
@@ -225,6 +227,15 @@ EVENT_KEYS = (
         group=_EVENTS,
     )
     .define(
+        "skip.messages.without.change",
+        Type.BOOLEAN,
+        False,
+        Importance.LOW,
+        "Whether an update gives no event where no captured column has changed, as far as the database tells the row "
+        "before (PostgreSQL: REPLICA IDENTITY FULL).",
+        group=_EVENTS,
+    )
+    .define(
         "provide.transaction.metadata",
         Type.BOOLEAN,
         False,
@@ -260,6 +271,15 @@ EVENT_KEYS = (
         group=_EVENTS,
     )
 )
+
+
+def event_problems(config: Config) -> list[ConfigProblem]:
+    """Keys of :data:`EVENT_KEYS` that do not go together."""
+    if not (config["skip.messages.without.change"] and config["provide.transaction.metadata"]):
+        return []
+    problem = "does not go with provide.transaction.metadata, which counts all events: set one of them to false"
+    return [ConfigProblem("skip.messages.without.change", problem)]
+
 
 TYPE_KEYS = (
     ConfigDef()

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from tidegate.connectors.cdc.filters import filter_problems
+from tidegate.connectors.cdc.keys import event_problems
 from tidegate.connectors.cdc.masking import mask_problems
 from tidegate.connectors.mysql_cdc.catalogue import Catalogue
 from tidegate.connectors.mysql_cdc.connection import Server
@@ -44,6 +45,7 @@ class MySqlCdcConnector(SourceConnector):
         problems = [
             *DEBEZIUM.problems(config.originals),
             *filter_problems(config),
+            *event_problems(config),
             *mask_problems(config.originals),
         ]
         return problems or _reached(config)

@@ -207,6 +207,7 @@ class MySqlCdcTask(SourceTask):
             config["tombstones.on.delete"],
             config["provide.transaction.metadata"],
             config["unavailable.value.placeholder"],
+            config["skip.messages.without.change"],
             config["include.query"],
             config["include.schema.changes"],
         )

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from tidegate.connectors.cdc.filters import filter_problems
+from tidegate.connectors.cdc.keys import event_problems
 from tidegate.connectors.cdc.masking import mask_problems
 from tidegate.connectors.postgres_cdc.catalogue import Catalogue
 from tidegate.connectors.postgres_cdc.connection import Server
@@ -37,6 +38,7 @@ class PostgresCdcConnector(SourceConnector):
         problems = [
             *DEBEZIUM.problems(config.originals),
             *filter_problems(config),
+            *event_problems(config),
             *mask_problems(config.originals),
         ]
         return problems or _server_problems(config)

@@ -187,6 +187,7 @@ class PostgresCdcTask(SourceTask):
             config["tombstones.on.delete"],
             config["provide.transaction.metadata"],
             config["unavailable.value.placeholder"],
+            config["skip.messages.without.change"],
         )
         rules_of_tables = self._rules
         if config["signal.data.collection"]:

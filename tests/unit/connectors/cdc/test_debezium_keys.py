@@ -152,7 +152,6 @@ def test_configurations_for_mysql_run(more: dict[str, str], needless: list[str])
         ("topic.naming.strategy", "com.acme.Strategy", "RegexRouter"),
         ("snapshot.select.statement.overrides", "public.orders", "additional-conditions"),
         ("snapshot.mode.configuration.based.snapshot.data", "true", "choose a snapshot.mode"),
-        ("skip.messages.without.change", "true", "Filter"),
         ("message.prefix.include.list", "foo", "pg_logical_emit_message"),
         ("offset.mismatch.strategy", "trust_slot", "when_needed"),
         ("flush.lsn.source", "false", "write true"),
