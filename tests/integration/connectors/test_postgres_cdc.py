@@ -357,6 +357,15 @@ def test_an_update_that_changes_nothing_is_left_out(capture: Capture) -> None:
     assert len(capture.ledger.events) - before == 2
 
 
+def test_a_publication_without_tables_is_altered_by_hand(capture: Capture) -> None:
+    capture.configure(publication_autocreate_mode="no_tables", publication_name="by_hand").start()
+    capture.sql.execute("INSERT INTO t VALUES (101, 'before')")
+    capture.sql.execute("ALTER PUBLICATION by_hand ADD TABLE t, mark")
+    capture.sql.execute("INSERT INTO t VALUES (102, 'after')")
+    capture.catch_up()
+    assert capture.ledger.rows("p.public.t") == {(102,): {"id": 102, "v": "after"}}
+
+
 def test_a_default_is_never_run(capture: Capture) -> None:
     capture.sql.execute("CREATE TABLE ran (id int PRIMARY KEY)")
     capture.sql.execute(

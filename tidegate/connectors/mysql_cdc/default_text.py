@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import decimal
 import re
 
 from tidegate.connectors.mysql_cdc.columns import Column
 from tidegate.connectors.mysql_cdc.sql_tokens import Kind, Token
 
-_NUMBERS = frozenset({"tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "float", "double", "year"})
+_INTEGERS = frozenset({"tinyint", "smallint", "mediumint", "int", "bigint"})
+_NUMBERS = _INTEGERS | {"decimal", "float", "double", "year"}
+_EXACT = decimal.Context(prec=100, rounding=decimal.ROUND_HALF_UP)
 _DATES = frozenset({"date", "datetime", "timestamp"})
 _NO_DATE = re.compile(r"[0\-: .]+")
 _TRUTH = {"TRUE": "1", "FALSE": "0"}
@@ -27,7 +30,7 @@ def default_text(column: Column, literal: Token) -> str | None:
             return None
         return number.to_bytes((bits + 7) // 8, "big").decode("latin-1")
     if column.type in _NUMBERS:
-        return literal.text if number is None and literal.kind is not Kind.WORD else _shown(literal, number)
+        return _rounded(column, literal.text) if number is None else str(number)
     text = _text(literal)
     if text is None:
         return None
@@ -35,6 +38,9 @@ def default_text(column: Column, literal: Token) -> str | None:
         return text.ljust(column.length or 1, "\0")
     if column.type == "enum":
         return next((one for one in column.values if one.lower() == text.lower()), None)
+    if column.type == "set":
+        chosen = text.lower().split(",")
+        return ",".join(one for one in column.values if one.lower() in chosen)
     if column.type in _DATES:
         if _NO_DATE.fullmatch(text):
             return "0000-00-00"
@@ -73,8 +79,15 @@ def _number(literal: Token) -> int | None:
     return None
 
 
-def _shown(literal: Token, number: int | None) -> str | None:
-    return None if number is None else literal.text if literal.kind is Kind.NUMBER else str(number)
+def _rounded(column: Column, text: str) -> str | None:
+    """A number as the column holds it."""
+    if column.type not in _INTEGERS and column.type != "decimal":
+        return text
+    try:
+        digits = _EXACT.scaleb(decimal.Decimal(1), -(column.scale or 0))
+        return f"{_EXACT.quantize(decimal.Decimal(text), digits):f}"
+    except decimal.InvalidOperation:
+        return None
 
 
 def _text(literal: Token) -> str | None:

@@ -21,7 +21,7 @@ from tidegate.sdk.config_def import REQUIRED, ConfigDef, Importance, Type, at_le
 _DATABASE, _SLOT, _SNAPSHOT, _STREAM = "Database", "Slot and publication", "Snapshot", "Streaming"
 _SLOT_NAME = re.compile(r"[a-z0-9_]{1,63}")
 SNAPSHOT_MODES = ("initial", "initial_only", "no_data", "never", "always", "when_needed")
-PUBLICATION_MODES = ("all_tables", "filtered", "disabled")
+PUBLICATION_MODES = ("all_tables", "filtered", "no_tables", "disabled")
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 
 
@@ -158,7 +158,8 @@ _OWN = (
         "all_tables",
         Importance.MEDIUM,
         "What is done where the publication is missing: all_tables makes one for all tables (needs a superuser), "
-        "filtered makes one of the captured tables and alters it when they change, disabled fails.",
+        "filtered makes one of the captured tables and alters it when they change, no_tables makes one without tables, "
+        "to be altered by hand, disabled fails.",
         validator=one_of(*PUBLICATION_MODES),
         group=_SLOT,
     )
