@@ -88,7 +88,13 @@ _COMMON: Mapping[str, Rule] = {
     "transaction.metadata.factory": OnlyAs(
         ("io.debezium.pipeline.txmetadata.defaulttransactionmetadatafactory",), f"another than Debezium's own {_CLASS}"
     ),
-    "sourceinfo.struct.maker": OnlyAs((), _CLASS),
+    "sourceinfo.struct.maker": OnlyAs(
+        tuple(
+            f"io.debezium.connector.{kind}sourceinfostructmaker"
+            for kind in ("postgresql.postgres", "mysql.mysql", "mariadb.mariadb")
+        ),
+        f"another than Debezium's own {_CLASS}",
+    ),
     "topic.naming.strategy": OnlyAs(
         ("io.debezium.schema.schematopicnamingstrategy", "io.debezium.schema.defaulttopicnamingstrategy"),
         f"another than Debezium's own {_CLASS}, and route topics with the transform RegexRouter",
@@ -99,7 +105,7 @@ _COMMON: Mapping[str, Rule] = {
     "event.deserialization.failure.handling.mode": OnlyAs(("fail",), _DEAD_LETTERS),
     "inconsistent.schema.handling.mode": OnlyAs(("fail",), _DEAD_LETTERS),
     "snapshot.select.statement.overrides": OnlyAs(
-        (""),
+        (),
         "is not done here: remove it, set snapshot.mode=no_data, and read the rows that are wanted with a signal "
         "(signal.data.collection) with additional-conditions",
     ),
@@ -117,10 +123,10 @@ _COMMON: Mapping[str, Rule] = {
         ("false",), "is not done here: set snapshot.mode=when_needed"
     ),
     "signal.enabled.channels": OnlyAs(
-        ("", "source"), f"has channels that are not heard here: write source; {_SIGNALS} only"
+        ("source",), f"has channels that are not heard here: write source; {_SIGNALS} only"
     ),
     "notification.enabled.channels": OnlyAs(
-        ("", "log", "jmx", "log,jmx", "jmx,log"),
+        ("log", "jmx", "log,jmx", "jmx,log"),
         "asks for records of the snapshot's progress, which are not written here: remove sink, and watch the log and "
         "the task's metrics",
     ),
@@ -218,7 +224,7 @@ MYSQL: Mapping[str, Rule] = {
     "min.row.count.to.stream.results": Needless("rows are always streamed"),
     "resolve.create.table.like.schema": Needless(_DEFINITIONS),
     "ddl.parser.type": Needless(_DEFINITIONS),
-    "enable.time.adjuster": OnlyAs(("false",), "years are told as the server has them: write false"),
+    "enable.time.adjuster": Needless("years are told as the server has them"),
     "gtid.source.includes": OnlyAs((), "is not done here: transactions of all servers are told, so remove it"),
     "gtid.source.excludes": OnlyAs((), "is not done here: transactions of all servers are told, so remove it"),
     "gtid.source.filter.dml.events": Needless("transactions of all servers are told"),
@@ -272,10 +278,9 @@ class DebeziumKeys:
                 found[key] = rule.reason
             elif isinstance(rule, Renamed):
                 found[key] = f"{rule.new} is given"
-        known = {*self._own, *(key for key, _ in self._judged(config))}
         for key in config:
             others = _MASKS.fullmatch(key) or _OF_THE_WORKER.fullmatch(key)
-            if key not in known and not others and _OF_DEBEZIUM.match(key):
+            if key not in self._own and self._rule(key) is None and not others and _OF_DEBEZIUM.match(key):
                 found[key] = "it is not known: look for a slip of the pen"
         return found
 
@@ -285,11 +290,10 @@ class DebeziumKeys:
             log.warning("cdc.key_without_effect", key=key, reason=reason)
 
     def _judged(self, config: Mapping[str, str]) -> Iterator[tuple[str, Rule]]:
-        for key in config:
-            if key in self._own:
-                continue
-            rule = self._rules.get(key) or next(
-                (rule for prefix, rule in _PREFIXES.items() if key.startswith(prefix)), None
-            )
+        for key, value in config.items():
+            rule = None if key in self._own or not value.strip() else self._rule(key)
             if rule is not None:
                 yield key, rule
+
+    def _rule(self, key: str) -> Rule | None:
+        return self._rules.get(key) or next((rule for start, rule in _PREFIXES.items() if key.startswith(start)), None)

@@ -35,6 +35,10 @@ def _operations(value: Any) -> str | None:
     return f"{', '.join(unknown)} is no operation: use some of c, u, d, t, or none" if unknown else None
 
 
+def _placeholder(value: Any) -> str | None:
+    return "is in hexadecimal, which is not read here: write it as text" if value.startswith("hex:") else None
+
+
 TOPIC_KEYS = (
     ConfigDef()
     .define(
@@ -268,6 +272,7 @@ EVENT_KEYS = (
         "__debezium_unavailable_value",
         Importance.MEDIUM,
         "Stands for a value that did not change and that the database did not tell because it is stored apart.",
+        validator=_placeholder,
         group=_EVENTS,
     )
 )

@@ -20,6 +20,7 @@ from tidegate.sdk.config_def import REQUIRED, ConfigDef, Importance, Type, at_le
 
 _DATABASE, _SLOT, _SNAPSHOT, _STREAM = "Database", "Slot and publication", "Snapshot", "Streaming"
 _SLOT_NAME = re.compile(r"[a-z0-9_]{1,63}")
+QUEUE_BYTES = 32 * 1024 * 1024
 SNAPSHOT_MODES = ("initial", "initial_only", "no_data", "never", "always", "when_needed")
 PUBLICATION_MODES = ("all_tables", "filtered", "no_tables", "disabled")
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
@@ -29,6 +30,16 @@ def _slot(value: Any) -> str | None:
     if _SLOT_NAME.fullmatch(value):
         return None
     return f"{value!r} is no name of a replication slot: use up to 63 of a-z, 0-9 and _"
+
+
+def _plugin(value: Any) -> str | None:
+    if value == "pgoutput":
+        return None
+    return f"{value!r} is not spoken here: write pgoutput, and a slot.name that the server has no slot of yet"
+
+
+def _queue(value: Any) -> str | None:
+    return at_least(64 * 1024)(value) if value else None
 
 
 _OWN = (
@@ -95,7 +106,7 @@ _OWN = (
         "pgoutput",
         Importance.LOW,
         "The logical decoding plugin: pgoutput, which the server has built in.",
-        validator=one_of("pgoutput"),
+        validator=_plugin,
         group=_SLOT,
     )
     .define(
@@ -222,10 +233,11 @@ _OWN = (
     .define(
         "max.queue.size.in.bytes",
         Type.LONG,
-        32 * 1024 * 1024,
+        QUEUE_BYTES,
         Importance.MEDIUM,
-        "Most memory for changes that are received and not yet taken; the server waits while it is full.",
-        validator=at_least(64 * 1024),
+        "Most memory for changes that are received and not yet taken; the server waits while it is full. 0 for the "
+        "default: it is never without bound.",
+        validator=_queue,
         group=_STREAM,
     )
     .merged(POLL_KEYS)

@@ -20,7 +20,7 @@ from tidegate.connectors.postgres_cdc.change_decoder import ChangeDecoder, Decod
 from tidegate.connectors.postgres_cdc.connection import Server
 from tidegate.connectors.postgres_cdc.incremental_reader import IncrementalReader
 from tidegate.connectors.postgres_cdc.key_order import KeyOrder
-from tidegate.connectors.postgres_cdc.keys import DEBEZIUM
+from tidegate.connectors.postgres_cdc.keys import DEBEZIUM, QUEUE_BYTES
 from tidegate.connectors.postgres_cdc.lsn import lsn_text
 from tidegate.connectors.postgres_cdc.position import Position
 from tidegate.connectors.postgres_cdc.receiver import Receiver
@@ -219,7 +219,7 @@ class PostgresCdcTask(SourceTask):
             replication,
             position.lsn_commit,
             status_seconds=config["status.update.interval.ms"] / 1000,
-            most_bytes=config["max.queue.size.in.bytes"],
+            most_bytes=config["max.queue.size.in.bytes"] or QUEUE_BYTES,
             most_messages=config["max.batch.size"],
         )
         self._receiver.start()

@@ -75,6 +75,9 @@ def _invalid(config_def: object, config: Mapping[str, str]) -> list[str]:
                 "column.truncate.to.10.chars": "public.users.bio",
                 "message.key.columns": "public.lines:order_id,line",
                 "custom.metric.tags": "team=data",
+                "max.queue.size.in.bytes": "0",
+                "sourceinfo.struct.maker": "io.debezium.connector.postgresql.PostgresSourceInfoStructMaker",
+                "notification.enabled.channels": "",
                 "slot.nmae": "typo",
             },
             ["snapshot.isolation.mode", "custom.metric.tags", "slot.nmae"],
@@ -169,7 +172,6 @@ def test_what_would_be_left_undone_is_refused(key: str, value: str, problem: str
     [
         ("gtid.source.includes", "uuid", "remove it"),
         ("database.ssl.truststore", "/trust.jks", "database.ssl.ca"),
-        ("enable.time.adjuster", "true", "write false"),
         ("inconsistent.schema.handling.mode", "warn", "errors.tolerance=all"),
     ],
 )
@@ -194,3 +196,10 @@ def test_other_snapshot_modes_say_what_to_use(mode: str, problem: str) -> None:
         assert found.startswith("snapshot.mode: ")
         assert problem in found
         assert "use one of initial" in found
+
+
+def test_values_that_are_not_told_here_say_what_to_write() -> None:
+    config = {**_OF_POSTGRES, "plugin.name": "decoderbufs", "unavailable.value.placeholder": "hex:00ff"}
+    plugin, placeholder = sorted(_invalid(POSTGRES_CONFIG, config))
+    assert "write pgoutput" in plugin
+    assert "write it as text" in placeholder
