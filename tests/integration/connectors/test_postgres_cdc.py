@@ -310,6 +310,8 @@ _ADDED = {
     "tags": "text[] NOT NULL DEFAULT '{}'",
     "at": "timestamptz NOT NULL DEFAULT now()",
     "score": "int DEFAULT 3",
+    "corners": "box DEFAULT box(point(1,1), point(0,0))",
+    "names": "text[] DEFAULT string_to_array('a b', ' ')",
 }
 
 
@@ -341,6 +343,8 @@ def test_a_required_column_with_a_default_is_a_version_that_backward_takes(captu
         "doc": '{"a": 1}',
         "tags": [],
         "score": 3,
+        "corners": None,
+        "names": None,
     }
 
 

@@ -18,10 +18,11 @@ _TYPE = """
 SELECT typname, typtype::text, typbasetype, typtypmod, typelem, typsubscript::text, typcategory::text
 FROM pg_type WHERE oid = %s
 """
+# A missing value is kept as an array of one. Where its text has more, other signs than commas part it: that of box.
 _COLUMNS = """
 SELECT attname, atttypid, atttypmod, attnotnull, attgenerated <> '',
     CASE WHEN attgenerated = '' THEN pg_get_expr(adbin, adrelid) END,
-    CASE WHEN atthasmissing THEN (attmissingval::text::text[])[1] END
+    CASE WHEN atthasmissing AND cardinality(attmissingval::text::text[]) = 1 THEN (attmissingval::text::text[])[1] END
 FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
 WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped ORDER BY attnum
 """
