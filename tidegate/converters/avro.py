@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import pyarrow as pa
 
+from tidegate.converters.options import nulls_stay
 from tidegate.converters.registry_converter import (
     OwnSchema,
     ReadColumn,
@@ -21,7 +23,7 @@ from tidegate.records.avro_schema import AvroType, parse_schema
 from tidegate.records.avro_to_arrow import arrow_field
 from tidegate.records.codec import AvroCodec, ColumnDecoder, ColumnEncoder, EncodedColumn
 from tidegate.records.wire_format import HEADER_SIZE
-from tidegate.registry_client import Schema, SchemaType
+from tidegate.registry_client import RegistryClient, Schema, SchemaType
 
 
 class AvroConverter(RegistryConverter):
@@ -37,6 +39,11 @@ class AvroConverter(RegistryConverter):
     def __init__(self, codec: AvroCodec | None = None) -> None:
         super().__init__()
         self._codec: AvroCodec = codec or avro_codec()
+
+    def configure(self, config: Mapping[str, str], *, is_key: bool, registry: RegistryClient | None) -> None:
+        """See the base class."""
+        nulls_stay(config, "ignore.default.for.nullables", value=True)
+        super().configure(config, is_key=is_key, registry=registry)
 
     def own_schema(self, topic: str, field: pa.Field) -> OwnSchema:
         """See the base class."""

@@ -10,7 +10,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from tidegate.converters.json_values import json_values
 from tidegate.records.codec import DatumError
+from tidegate.records.field_default import default_of
 
 PayloadReader = Callable[[Any], Any]
 """Takes a parsed JSON value, gives one that ``pyarrow.array`` takes for the type. Raises DatumError."""
@@ -25,16 +27,15 @@ def _usual(field: pa.Field, path: str) -> PayloadReader | None:
     return None
 
 
-def payload_reader(field: pa.Field, path: str = "", defaults: Any = None, leaf: LeafReader = _usual) -> PayloadReader:
-    """A reader of a field's payloads.
+def payload_reader(field: pa.Field, path: str = "", leaf: LeafReader = _usual) -> PayloadReader:
+    """A reader of a field's payloads; a field within it that is missing, not one that is null, has its default.
 
     Args:
         field: type and nullability.
         path: where it stands, for error sentences.
-        defaults: the Connect schema it came from, for defaults of fields that are missing.
         leaf: reads some leaves otherwise than Connect.
     """
-    inner = _reader(field, path, defaults, leaf)
+    inner = _reader(field, path, leaf)
 
     def read(value: Any) -> Any:
         if value is not None:
@@ -46,16 +47,15 @@ def payload_reader(field: pa.Field, path: str = "", defaults: Any = None, leaf: 
     return read
 
 
-def _reader(field: pa.Field, path: str, schema: Any, leaf: LeafReader) -> PayloadReader:
+def _reader(field: pa.Field, path: str, leaf: LeafReader) -> PayloadReader:
     kind = field.type
     types = pa.types
-    schema = schema if isinstance(schema, dict) else {}
     if types.is_struct(kind):
-        return _struct(kind, path, schema, leaf)
+        return _struct(kind, path, leaf)
     if types.is_map(kind):
-        return _map(kind, path, schema, leaf)
+        return _map(kind, path, leaf)
     if types.is_list(kind):
-        items = payload_reader(kind.value_field, f"{path}[]", schema.get("items"), leaf)
+        items = payload_reader(kind.value_field, f"{path}[]", leaf)
         return lambda value: [items(item) for item in _instance(value, list, "an array", path)]
     own = leaf(field, path)
     if own is not None:
@@ -74,15 +74,10 @@ def _reader(field: pa.Field, path: str, schema: Any, leaf: LeafReader) -> Payloa
     return lambda value: _integer(value, bits, path)
 
 
-def _struct(kind: pa.StructType, path: str, schema: dict[str, Any], leaf: LeafReader) -> PayloadReader:
-    described = schema.get("fields") or [{}] * kind.num_fields
+def _struct(kind: pa.StructType, path: str, leaf: LeafReader) -> PayloadReader:
     readers = [
-        (
-            child.name,
-            payload_reader(child, f"{path}.{child.name}" if path else child.name, one, leaf),
-            one.get("default"),
-        )
-        for child, one in zip(kind, described, strict=True)
+        (child.name, payload_reader(child, f"{path}.{child.name}" if path else child.name, leaf), _default(child))
+        for child in kind
     ]
 
     def read(value: Any) -> dict[str, Any]:
@@ -96,9 +91,15 @@ def _struct(kind: pa.StructType, path: str, schema: dict[str, Any], leaf: LeafRe
     return read
 
 
-def _map(kind: pa.MapType, path: str, schema: dict[str, Any], leaf: LeafReader) -> PayloadReader:
-    keys = payload_reader(kind.key_field.with_nullable(False), f"{path}{{}}", schema.get("keys"), leaf)
-    values = payload_reader(kind.item_field, f"{path}{{}}", schema.get("values"), leaf)
+def _default(field: pa.Field) -> Any:
+    """The payload of a field's default; None where it has none."""
+    value = default_of(field)
+    return None if value is None else json_values(value)[0]
+
+
+def _map(kind: pa.MapType, path: str, leaf: LeafReader) -> PayloadReader:
+    keys = payload_reader(kind.key_field.with_nullable(False), f"{path}{{}}", leaf)
+    values = payload_reader(kind.item_field, f"{path}{{}}", leaf)
 
     def read(value: Any) -> list[tuple[Any, Any]]:
         if isinstance(value, dict):

@@ -10,8 +10,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from tidegate.converters.connect_payload import payload_reader
+from tidegate.converters.json_values import json_values
 from tidegate.records.arrow_to_avro import storage_type
+from tidegate.records.codec import DatumError
 from tidegate.records.envelope import SCHEMA_NAME, SCHEMA_VERSION, SEMANTIC_TYPE
+from tidegate.records.field_default import default_of, with_default
 from tidegate.records.schema_error import UnusableSchemaError
 
 CONNECT = "org.apache.kafka.connect.data"
@@ -59,36 +63,41 @@ class ConnectSchemaError(UnusableSchemaError):
     """A schema is none that Connect's JsonConverter writes, or a type has none."""
 
 
-def connect_schema(field: pa.Field) -> dict[str, Any]:
+def connect_schema(field: pa.Field, *, numeric_decimals: bool = False) -> dict[str, Any]:
     """The schema of a field's values.
+
+    Args:
+        field: it.
+        numeric_decimals: whether defaults that are decimals are numbers rather than base64 text.
 
     Raises:
         ConnectSchemaError: no schema stands for its type.
     """
-    schema = _typed(field)
+    schema = _of_type(field, numeric_decimals)
+    semantic = (field.metadata or {}).get(SEMANTIC_TYPE)
+    if semantic is not None:
+        schema |= {"name": semantic.decode(), "version": 1}
     schema["optional"] = field.nullable
+    default = default_of(field)
+    # Kafka Connect refuses a schema whose default is a Struct (KAFKA-12694).
+    if default is not None and not pa.types.is_struct(field.type):
+        schema["default"] = json_values(default, numeric_decimals=numeric_decimals)[0]
     return schema
 
 
-def _typed(field: pa.Field) -> dict[str, Any]:
-    schema = _of_type(field)
-    semantic = (field.metadata or {}).get(SEMANTIC_TYPE)
-    return schema if semantic is None else {**schema, "name": semantic.decode(), "version": 1}
-
-
-def _of_type(field: pa.Field) -> dict[str, Any]:
+def _of_type(field: pa.Field, numeric: bool) -> dict[str, Any]:
     kind = storage_type(field.type)
     types = pa.types
     if isinstance(field.type, pa.UuidType):
         return {"type": "string", "name": "io.debezium.data.Uuid"}
     if types.is_struct(kind):
-        fields = [{"field": child.name, **connect_schema(child)} for child in kind]
+        fields = [{"field": child.name, **connect_schema(child, numeric_decimals=numeric)} for child in kind]
         return {"type": "struct", "fields": fields, **_named(field.metadata or {})}
     if types.is_map(kind):
-        keys = connect_schema(kind.key_field.with_nullable(False))
-        return {"type": "map", "keys": keys, "values": connect_schema(kind.item_field)}
+        keys = connect_schema(kind.key_field.with_nullable(False), numeric_decimals=numeric)
+        return {"type": "map", "keys": keys, "values": connect_schema(kind.item_field, numeric_decimals=numeric)}
     if types.is_list(kind):
-        return {"type": "array", "items": connect_schema(kind.value_field)}
+        return {"type": "array", "items": connect_schema(kind.value_field, numeric_decimals=numeric)}
     if types.is_decimal(kind):
         parameters = {"scale": str(kind.scale), PRECISION: str(kind.precision)}
         return {"type": "bytes", "name": f"{CONNECT}.Decimal", "version": 1, "parameters": parameters}
@@ -152,7 +161,19 @@ def arrow_field(schema: Any, name: str, depth: int = 0) -> pa.Field:
         if schema["type"] == "struct" and schema.get(word) is not None
     }
     kind = _arrow(schema, name, depth)
-    return pa.field(name, kind, nullable=bool(schema.get("optional", False)), metadata=metadata or None)
+    field = pa.field(name, kind, nullable=bool(schema.get("optional", False)), metadata=metadata or None)
+    return _defaulted(field, schema.get("default"))
+
+
+def _defaulted(field: pa.Field, default: Any) -> pa.Field:
+    """The field with a default, unless that is not of its type."""
+    if default is None:
+        return field
+    try:
+        value = payload_reader(field)(default)
+        return with_default(field, pa.array([value], field.type))
+    except (DatumError, pa.ArrowException, ValueError, OverflowError):
+        return field
 
 
 def _arrow(schema: dict[str, Any], name: str, depth: int) -> pa.DataType:

@@ -19,11 +19,11 @@ from tidegate.converters.json_schema_check import Check, json_schema_check
 from tidegate.converters.json_schema_types import JsonSchemaTypes
 from tidegate.errors import ConfigError, ConfigProblem
 from tidegate.records.avro_metadata import SYMBOLS, UNION
-from tidegate.records.avro_schema import NO_DEFAULT, AvroType, parse_schema
+from tidegate.records.avro_schema import parse_schema
 from tidegate.records.avro_to_arrow import arrow_field as avro_field
-from tidegate.records.avro_to_arrow import non_null
 from tidegate.records.codec import DatumError, DatumFault
 from tidegate.records.envelope import SCHEMA_ID
+from tidegate.records.field_default import DEFAULT
 from tidegate.records.json_columns import read_declared
 from tidegate.records.schema_error import UnusableSchemaError
 from tidegate.registry_client import RegistryClient, SchemaNotFoundError, SchemaType
@@ -163,45 +163,20 @@ def _made(text: str, language: SchemaType | None, side: str, metadata: dict[byte
     check: Check | None = None
     plain = True
     if language == "AVRO":
-        avro = parse_schema(text)
-        field, defaults = avro_field(avro, side), _avro_defaults(avro)
+        field = avro_field(parse_schema(text), side)
     elif language == "PROTOBUF":
         raise UnusableSchemaError("It is Protobuf, which says nothing about JSON.")
     elif language == "JSON":
         document = orjson.loads(text)
-        defaults = JsonSchemaTypes(document, {}).connect_schema()
-        field = connect_field(defaults, side)
+        field = connect_field(JsonSchemaTypes(document, {}).connect_schema(), side)
         if not _says_types_only(document):
             check, plain = json_schema_check(document, {}), False
     else:
-        defaults = orjson.loads(text)
-        field = connect_field(defaults, side)
+        field = connect_field(orjson.loads(text), side)
     field = field.with_nullable(True).with_metadata({**(field.metadata or {}), **metadata})
     _refuse_unreadable(field, "")
-    plain = plain and pa.types.is_struct(field.type) and not _has_defaults(defaults) and not _has_symbols(field)
-    return DeclaredSchema(field, payload_reader(field, "", defaults, _leaf), check, plain=plain)
-
-
-def _avro_defaults(schema: AvroType) -> dict[str, Any]:
-    """The defaults of a schema where a Connect schema would have them."""
-    schema = non_null(schema)
-    if schema.kind == "record":
-        fields = []
-        for child in schema.fields:
-            described = _avro_defaults(child.type)
-            if child.default is not NO_DEFAULT and child.default is not None:
-                described["default"] = _as_payload(child.type, child.default)
-            fields.append(described)
-        return {"fields": fields}
-    if schema.kind == "array":
-        return {"items": _avro_defaults(schema.items)}
-    return {"values": _avro_defaults(schema.items)} if schema.kind == "map" else {}
-
-
-def _as_payload(schema: AvroType, default: Any) -> Any:
-    # Avro writes bytes as text of one character a byte.
-    is_bytes = non_null(schema).kind in ("bytes", "fixed") and isinstance(default, str)
-    return base64.b64encode(default.encode("latin-1")).decode() if is_bytes else default
+    plain = plain and pa.types.is_struct(field.type) and not _says(field, DEFAULT) and not _says(field, SYMBOLS)
+    return DeclaredSchema(field, payload_reader(field, "", _leaf), check, plain=plain)
 
 
 def _says_types_only(document: Any) -> bool:
@@ -212,15 +187,9 @@ def _says_types_only(document: Any) -> bool:
     return all(_says_types_only(child) for child in children)
 
 
-def _has_defaults(schema: Any) -> bool:
-    if not isinstance(schema, dict):
-        return False
-    inner = [*(schema.get("fields") or ()), schema.get("items"), schema.get("keys"), schema.get("values")]
-    return schema.get("default") is not None or any(map(_has_defaults, inner))
-
-
-def _has_symbols(field: pa.Field) -> bool:
-    return SYMBOLS in (field.metadata or {}) or any(map(_has_symbols, _children(field)))
+def _says(field: pa.Field, what: bytes) -> bool:
+    """Whether a field, or one within it, has some metadata."""
+    return what in (field.metadata or {}) or any(_says(child, what) for child in _children(field))
 
 
 def _children(field: pa.Field) -> list[pa.Field]:

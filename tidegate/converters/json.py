@@ -16,7 +16,7 @@ from tidegate.converters.connect_schema import ConnectSchemaError, arrow_field, 
 from tidegate.converters.declared_schema import declared_schema
 from tidegate.converters.json_inference import InferredRun, inferred_runs
 from tidegate.converters.json_values import json_values
-from tidegate.converters.options import boolean, choice
+from tidegate.converters.options import boolean, choice, nulls_stay
 from tidegate.records.codec import DatumError
 from tidegate.records.envelope import SCHEMALESS
 from tidegate.records.faults import RecordFault, Stage
@@ -61,6 +61,7 @@ class JsonConverter(Converter):
         self._stage = Stage.KEY_CONVERTER if is_key else Stage.VALUE_CONVERTER
         self._schemas = boolean(config, "schemas.enable", True)
         self._numeric = choice(config, ["decimal.format"], ["BASE64", "NUMERIC"]) == "NUMERIC"
+        nulls_stay(config, "replace.null.with.default", value=False)
         self._declared = declared_schema(config, self._side, registry)
 
     def encode(self, topic: str, column: pa.Array, field: pa.Field) -> Encoded:
@@ -70,7 +71,7 @@ class JsonConverter(Converter):
         before, after = b"", b""
         if self._schemas:
             try:
-                schema = connect_schema(field.with_nullable(False))
+                schema = connect_schema(field.with_nullable(False), numeric_decimals=self._numeric)
             except ConnectSchemaError as error:
                 rows = [row for row, valid in enumerate(column.is_valid().to_pylist()) if valid]
                 return Encoded(pa.nulls(len(column), pa.binary()), [self._fault(row, str(error)) for row in rows])
@@ -182,7 +183,7 @@ class JsonConverter(Converter):
         shape = self._shapes.get(key)
         if shape is None:
             column = arrow_field(schema, self._side).with_nullable(True)
-            shape = _Shape(column, payload_reader(column, "", schema))
+            shape = _Shape(column, payload_reader(column))
             if len(self._shapes) >= _MAX_SCHEMAS:
                 self._shapes.clear()
             self._shapes[key] = shape

@@ -15,7 +15,7 @@ from tidegate.converters.json_schema_check import Check, json_schema_check
 from tidegate.converters.json_schema_text import json_schema
 from tidegate.converters.json_schema_types import JsonSchemaTypes, NoConnectSchemaError
 from tidegate.converters.json_values import json_values
-from tidegate.converters.options import boolean, choice
+from tidegate.converters.options import boolean, choice, nulls_stay
 from tidegate.converters.registry_converter import (
     OwnSchema,
     ReadColumn,
@@ -42,13 +42,17 @@ class JsonSchemaConverter(RegistryConverter):
         """See the base class."""
         super().configure(config, is_key=is_key, registry=registry)
         self._numeric = choice(config, ["decimal.format"], ["BASE64", "NUMERIC"]) == "NUMERIC"
+        nulls_stay(config, "ignore.default.for.nullables", value=True)
         self._strict = boolean(config, "json.fail.invalid.schema", False)
 
     def own_schema(self, topic: str, field: pa.Field) -> OwnSchema:
         """See the base class."""
         document = {
             "$schema": "http://json-schema.org/draft-07/schema#",
-            **json_schema(connect_schema(field.with_nullable(False)), numeric_decimals=self._numeric),
+            **json_schema(
+                connect_schema(field.with_nullable(False), numeric_decimals=self._numeric),
+                numeric_decimals=self._numeric,
+            ),
         }
         if pa.types.is_struct(field.type):
             metadata = field.metadata or {}
@@ -72,7 +76,7 @@ class JsonSchemaConverter(RegistryConverter):
         if connect is None:
             return _FreeReader(self.side, check)
         field = arrow_field(connect, self.side).with_nullable(True)
-        return _JsonSchemaReader(field, payload_reader(field, "", connect), check)
+        return _JsonSchemaReader(field, payload_reader(field), check)
 
     def form(self, schema: Schema, record: str = "") -> pa.Field | None:
         """See the base class."""

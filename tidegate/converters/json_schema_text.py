@@ -63,6 +63,8 @@ def json_schema(schema: Mapping[str, Any], *, numeric_decimals: bool = False) ->
     for ours, theirs in (("version", "connect.version"), ("parameters", "connect.parameters")):
         if schema.get(ours) is not None:
             node[theirs] = schema[ours]
+    if "default" in schema:
+        node["default"] = schema["default"]
     return node
 
 

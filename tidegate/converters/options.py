@@ -22,6 +22,22 @@ def boolean(config: Mapping[str, str], key: str, default: bool) -> bool:
     return lowered == "true"
 
 
+def nulls_stay(config: Mapping[str, str], key: str, *, value: bool) -> None:
+    """Refuses a configuration in which nulls become defaults: Kafka Connect's converters falsify data so.
+
+    Args:
+        config: the converter's configuration.
+        key: which says so in Kafka Connect.
+        value: what it has to be, if it is given.
+
+    Raises:
+        ConfigError: it is the other one.
+    """
+    if boolean(config, key, value) != value:
+        wanted = "true" if value else "false"
+        raise ConfigError([ConfigProblem(key, f"would make nulls defaults, and a null is a value: write {wanted}")])
+
+
 def choice(config: Mapping[str, str], keys: Sequence[str], allowed: Sequence[str]) -> str:
     """The value of the first given of some keys, which may be a Java class name ending in an allowed word.
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from tidegate.records.avro_default import avro_default
 from tidegate.records.avro_metadata import (
+    CONNECT_DEFAULT,
     CONNECT_NAME,
     CONNECT_VERSION,
     DURATION_UNIT,
@@ -20,7 +22,7 @@ from tidegate.records.avro_metadata import (
     UNION,
 )
 from tidegate.records.avro_names import is_name, sanitized, sanitized_full, unused
-from tidegate.records.avro_schema import MAX_DEPTH, AvroSchemaError, fixed_precision
+from tidegate.records.avro_schema import MAX_DEPTH, NO_DEFAULT, AvroSchemaError, fixed_precision
 from tidegate.records.envelope import SCHEMA_NAME, SEMANTIC_TYPE
 
 _INTERVAL_SIZE = 12
@@ -50,13 +52,24 @@ class _Builder:
         self._open: set[str] = set()
         self._records: dict[str, bytes] = {}
 
-    def type(self, field: pa.Field, namespace: str, default_name: str, depth: int) -> Any:
-        """The type of a field's values, nulls aside."""
+    def type(self, field: pa.Field, namespace: str, default_name: str, depth: int, default: Any = NO_DEFAULT) -> Any:
+        """The type of a field's values, nulls aside.
+
+        Args:
+            field: it.
+            namespace: what it stands in.
+            default_name: of a named type whose metadata gives none.
+            depth: how deep it stands.
+            default: of the field; types without a name tell it, as a named one is the same for all its fields.
+        """
         found = self._plain(field, namespace, default_name, depth)
-        semantic = (field.metadata or {}).get(SEMANTIC_TYPE)
-        if semantic is None or (isinstance(found, str) and found in self._named):
+        properties = _properties((field.metadata or {}).get(SEMANTIC_TYPE), default)
+        is_named = isinstance(found, dict) and "name" in found
+        if is_named:
+            properties.pop(CONNECT_DEFAULT, None)
+        if not properties or isinstance(found, list) or (isinstance(found, str) and found in self._named):
             return found
-        return {**(found if isinstance(found, dict) else {"type": found}), **_semantic(semantic)}
+        return {**(found if isinstance(found, dict) else {"type": found}), **properties}
 
     def _plain(self, field: pa.Field, namespace: str, default_name: str, depth: int) -> Any:
         if depth > MAX_DEPTH:
@@ -86,13 +99,14 @@ class _Builder:
             return self._define(name, {"type": "enum", "symbols": json.loads(metadata[SYMBOLS])})
         return _leaf(plain)
 
-    def nullable(self, field: pa.Field, parent: str, suffix: str, depth: int) -> Any:
-        """The type of a field within a type, with null first where the field is nullable."""
+    def nullable(self, field: pa.Field, parent: str, suffix: str, depth: int, default: Any = NO_DEFAULT) -> Any:
+        """The type of a field within a type; where it is nullable with null first, or after the type of a default."""
         namespace, _, simple = parent.rpartition(".")
-        inner = self.type(field, namespace, f"{simple}_{sanitized(suffix)}", depth + 1)
+        inner = self.type(field, namespace, f"{simple}_{sanitized(suffix)}", depth + 1, default)
         if not field.nullable or inner == "null":
             return inner
-        return ["null", *inner] if isinstance(inner, list) else ["null", inner]
+        branches = inner if isinstance(inner, list) else [inner]
+        return ["null", *branches] if default is NO_DEFAULT else [*branches, "null"]
 
     def _record(self, struct: pa.StructType, name: str, depth: int, extra: dict[str, Any] | None = None) -> Any:
         signature = pa.schema(list(struct)).serialize().to_pybytes()
@@ -110,9 +124,10 @@ class _Builder:
             used.add(child.name)
             avro_name = child.name if is_name(child.name) else unused(sanitized(child.name), taken)
             taken.add(avro_name)
-            entry: dict[str, Any] = {"name": avro_name, "type": self.nullable(child, name, avro_name, depth)}
-            if child.nullable:
-                entry["default"] = None
+            default = NO_DEFAULT if (child.metadata or {}).get(UNION) == b"true" else avro_default(child)
+            entry: dict[str, Any] = {"name": avro_name, "type": self.nullable(child, name, avro_name, depth, default)}
+            if child.nullable or default is not NO_DEFAULT:
+                entry["default"] = None if default is NO_DEFAULT else default
             if avro_name != child.name:
                 entry[ORIGINAL_NAME] = child.name
             fields.append(entry)
@@ -206,9 +221,16 @@ def _leaf(plain: pa.DataType) -> Any:
     )
 
 
-def _semantic(name: bytes) -> dict[str, Any]:
-    """The properties by which Confluent's converter marks such a type."""
-    return {CONNECT_VERSION: 1, CONNECT_NAME: name.decode()}
+def _properties(semantic: bytes | None, default: Any) -> dict[str, Any]:
+    """The properties by which Confluent's converter marks a type, in its order."""
+    properties: dict[str, Any] = {}
+    if semantic is not None:
+        properties[CONNECT_VERSION] = 1
+    if default is not NO_DEFAULT:
+        properties[CONNECT_DEFAULT] = default
+    if semantic is not None:
+        properties[CONNECT_NAME] = semantic.decode()
+    return properties
 
 
 def _qualified(name: str, namespace: str) -> str:

@@ -6,7 +6,9 @@ import json
 
 import pyarrow as pa
 
+from tidegate.records.avro_default import default_column
 from tidegate.records.avro_metadata import (
+    CONNECT_DEFAULT,
     CONNECT_NAME,
     DURATION_UNIT,
     FIXED,
@@ -16,8 +18,9 @@ from tidegate.records.avro_metadata import (
     SYMBOLS,
     UNION,
 )
-from tidegate.records.avro_schema import AvroType
+from tidegate.records.avro_schema import NO_DEFAULT, AvroField, AvroType
 from tidegate.records.envelope import SCHEMA_NAME, SEMANTIC_TYPE
+from tidegate.records.field_default import with_default
 
 _PRIMITIVES = {
     "null": pa.null(),
@@ -78,7 +81,7 @@ def arrow_type(schema: AvroType) -> pa.DataType:
         case "map":
             return pa.map_(pa.string(), arrow_field(schema.items, "value"))
         case "record":
-            return pa.struct([arrow_field(child.type, child.original_name) for child in schema.fields])
+            return pa.struct([_member(child) for child in schema.fields])
         case "union" if not schema.value_branches:
             return pa.null()
         case "union":
@@ -86,6 +89,22 @@ def arrow_type(schema: AvroType) -> pa.DataType:
         case "long" if schema.properties.get(DURATION_UNIT) in _DURATION_UNITS and not schema.logical:
             return pa.duration(schema.properties[DURATION_UNIT])
     return _LOGICAL.get(schema.logical) or _PRIMITIVES[schema.kind]
+
+
+def _member(member: AvroField) -> pa.Field:
+    """A field of a record, with its default; Connect's own where the field has none, as Confluent's converter does."""
+    field = arrow_field(member.type, member.original_name)
+    inner = non_null(member.type)
+    default = member.default
+    if default is NO_DEFAULT or default is None:
+        default = inner.properties.get(CONNECT_DEFAULT)
+    if default is None or inner.kind == "union":
+        return field
+    try:
+        return with_default(field, default_column(inner, default, field.type))
+    except (pa.ArrowException, TypeError, ValueError, LookupError, OverflowError, AttributeError):
+        # What is not of the type is no default; only a reader who needs one is told.
+        return field
 
 
 def union_fields(schema: AvroType) -> list[pa.Field]:

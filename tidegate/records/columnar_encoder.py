@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tidegate.records.arrow_to_avro import storage_type
+from tidegate.records.avro_default import default_column
 from tidegate.records.avro_metadata import SYMBOLS, UNION
 from tidegate.records.avro_row_reader import DAY
 from tidegate.records.avro_schema import NO_DEFAULT, AvroField, AvroType
@@ -225,31 +226,13 @@ def default_bytes(member: AvroField, path: str) -> bytes:
 def _default_datum(schema: AvroType, default: Any, path: str) -> bytes:
     field = arrow_field(schema, "default")
     try:
-        column = _default_column(schema, default, field)
-    except (pa.ArrowException, TypeError, ValueError):
+        column = default_column(schema, default, field.type)
+    except (pa.ArrowException, TypeError, ValueError, LookupError, OverflowError, AttributeError):
         raise SchemaMismatchError(f"The schema's default of field {path} is not of its type.") from None
     data = _join(_writer(schema, field, path)(column, False), 1)[0].as_py()
     if data is None:
         raise SchemaMismatchError(f"The schema's default of field {path} is not of its type.")
     return bytes(data)
-
-
-def _default_column(schema: AvroType, default: Any, field: pa.Field) -> pa.Array:
-    if schema.kind in ("bytes", "fixed"):
-        raw = str(default).encode("latin-1")
-        if schema.logical == "decimal":
-            width = field.type.byte_width
-            number = int.from_bytes(raw, "big", signed=True).to_bytes(width, "little", signed=True)
-            return pa.array([number], pa.binary(width)).view(field.type)
-        if schema.logical == "duration":
-            months, days, millis = (int.from_bytes(raw[at : at + 4], "little") for at in (0, 4, 8))
-            return pa.array([(months, days, millis * 1_000_000)], field.type)
-        return pa.array([raw], field.type)
-    if schema.kind == "record" and default == {}:
-        return pa.array([{}], field.type)
-    if schema.kind == "map":
-        return pa.array([list(default.items())], field.type)
-    return pa.array([default], field.type)
 
 
 def _array(schema: AvroType, field: pa.Field, path: str) -> Body:

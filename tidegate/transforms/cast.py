@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from tidegate.records.envelope import Batch
 from tidegate.records.faults import RecordFault
+from tidegate.records.field_default import default_of, with_default
 from tidegate.sdk.config_def import REQUIRED, Config, ConfigDef, Importance, Type
 from tidegate.transforms.casting import TARGETS, cast_column
 from tidegate.transforms.record_column import Member, RecordColumn, plain
@@ -67,7 +68,18 @@ class Cast(SidedTransform):
             return member, []
         cast, found = cast_column(plain(member.values), target)
         faults = [fault(each.row, f"Field {member.field.name}: {each.message}") for each in found]
-        return Member(pa.field(member.field.name, target, member.field.nullable), cast), faults
+        return Member(
+            _cast_default(member.field, pa.field(member.field.name, target, member.field.nullable)), cast
+        ), faults
+
+
+def _cast_default(before: pa.Field, after: pa.Field) -> pa.Field:
+    """The field with the default it had before, cast as its values are; without one that can not be cast."""
+    default = default_of(before)
+    if default is None:
+        return after
+    cast, faults = cast_column(default, after.type)
+    return after if faults else with_default(after, cast)
 
 
 def _casts(spec: Sequence[str]) -> dict[str | None, pa.DataType]:

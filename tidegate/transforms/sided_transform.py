@@ -22,7 +22,8 @@ from tidegate.transforms.transformed import Transformed, faults_of, without
 def replace_null_with_default(config_def: ConfigDef) -> ConfigDef:
     """The key that Kafka Connect gives every transform that copies fields.
 
-    Columns carry no defaults: converters have filled them in when they read the record.
+    A default stands for a field that is missing, which converters have filled in when they read the record; a null is a
+    value that somebody wrote.
     """
     return config_def.define(
         "replace.null.with.default",

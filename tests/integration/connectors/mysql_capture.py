@@ -3,23 +3,45 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import itertools
 import threading
 import time
 import uuid
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pymysql
 import pytest
 
 from tests.integration.connectors.change_ledger import ChangeLedger
+from tests.integration.connectors.schema_versions import SchemaVersions
 from tests.integration.connectors.source_harness import SourceHarness
 from tidegate.connectors.mysql_cdc import MySqlCdcConnector
 from tidegate.devstack.mysql_server import MySqlServer
 from tidegate.errors import TidegateError
 
 _DEADLINE = 60.0
+_DEFAULTS: dict[str, tuple[str, Any]] = {
+    "n": ("int NOT NULL DEFAULT 7", 7),
+    "big": ("bigint unsigned NOT NULL DEFAULT 8", 8),
+    "price": ("decimal(10,2) NOT NULL DEFAULT 1.5", Decimal("1.50")),
+    "ratio": ("double NOT NULL DEFAULT 0.25", 0.25),
+    "state": ("varchar(9) NOT NULL DEFAULT 'it''s new'", "it's new"),
+    "kind": ("enum('a','b') NOT NULL DEFAULT 'b'", "b"),
+    "on_day": ("date NOT NULL DEFAULT '2020-01-02'", datetime.date(2020, 1, 2)),
+    "moment": (
+        "datetime NOT NULL DEFAULT '2020-01-02 03:04:05'",
+        datetime.datetime.fromisoformat("2020-01-02 03:04:05"),
+    ),
+    "span": ("time NOT NULL DEFAULT '01:00:00'", 3_600_000_000),
+    "flag": ("bit(1) NOT NULL DEFAULT b'1'", True),
+    "bits": ("bit(10) NOT NULL DEFAULT b'1100000001'", b"\x01\x03"),
+    "raw": ("varbinary(4) NOT NULL DEFAULT 'ab'", b"ab"),
+    "yes": ("boolean NOT NULL DEFAULT true", 1),
+    "score": ("int DEFAULT 3", 3),
+}
 _SERVER_IDS = itertools.count(6400)
 
 
@@ -143,6 +165,38 @@ class MySqlCapture:
         with contextlib.suppress(pymysql.err.MySQLError):
             self.sql(f"DROP DATABASE {self.database}")
             self.connection.close()
+
+
+def takes_required_columns_with_defaults(capture: MySqlCapture) -> None:
+    """Columns with defaults are added in the stream: BACKWARD takes the version, and it is the catalogue's as well."""
+    columns = ", ".join(f"{name} {kind}" for name, (kind, _) in _DEFAULTS.items())
+    capture.sql(f"CREATE TABLE known (id int PRIMARY KEY, {columns}, stamp timestamp DEFAULT CURRENT_TIMESTAMP)")
+    capture.sql("INSERT INTO known (id) VALUES (1)")
+    capture.start().catch_up()
+    capture.sql("SET time_zone='+02:00'")
+    capture.sql(
+        f"ALTER TABLE t ADD ({columns}), ADD at0 timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP, "
+        "ADD at3 timestamp(3) NOT NULL DEFAULT NOW(3), ADD dt6 datetime(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6)"
+    )
+    capture.sql("SET time_zone='+00:00'")
+    capture.sql("ALTER TABLE t ALTER COLUMN n DROP DEFAULT")
+    capture.sql("INSERT INTO t (id, v, n, score) VALUES (101, 'new', 8, NULL)")
+    capture.sql(f"CREATE TABLE later (id int PRIMARY KEY, {columns}, stamp timestamp DEFAULT CURRENT_TIMESTAMP)")
+    capture.sql("INSERT INTO later (id) VALUES (1)")
+    capture.catch_up()
+    versions = SchemaVersions(capture.harness, capture.topic())
+    assert len(versions.texts) == 2
+    assert versions.refused() == []
+    rows = versions.rows()
+    assert rows[(101,)]["score"] is None
+    told = dict(rows[(1,)])
+    ((at0, at3, dt6),) = capture.sql("SELECT at0, at3, dt6 FROM t WHERE id = 1")
+    assert [told.pop("at0"), told.pop("at3")] == [f"{at0:%FT%T}Z", f"{at3:%FT%T.%f}"[:23] + "Z"]
+    assert told.pop("dt6") == dt6
+    assert told == {"id": 1, "v": "v1"} | {name: value for name, (_, value) in _DEFAULTS.items()}
+    (known,), (later,) = (SchemaVersions(capture.harness, capture.topic(name)).texts for name in ("known", "later"))
+    assert later.replace("later", "known") == known
+    assert known.count('"default":') == later.count('"default":') > len(_DEFAULTS)
 
 
 def loses_nothing_when_killed(capture: MySqlCapture) -> None:

@@ -10,7 +10,11 @@ from pathlib import Path
 import pymysql
 import pytest
 
-from tests.integration.connectors.mysql_capture import MySqlCapture, loses_nothing_when_killed
+from tests.integration.connectors.mysql_capture import (
+    MySqlCapture,
+    loses_nothing_when_killed,
+    takes_required_columns_with_defaults,
+)
 from tests.support.certificate import Certificate
 from tests.support.eventually import eventually
 from tests.support.needs_mariadb import install_or_skip
@@ -126,6 +130,10 @@ def test_deletes_moved_keys_and_truncates(capture: MySqlCapture) -> None:
     capture.sql("INSERT INTO t VALUES (1, 'again')")
     capture.catch_up()
     assert capture.ledger.rows(capture.topic()) == capture.table()
+
+
+def test_a_required_column_with_a_default_is_a_version_that_backward_takes(capture: MySqlCapture) -> None:
+    takes_required_columns_with_defaults(capture)
 
 
 def test_a_changed_table_has_its_new_schema_from_there_on(capture: MySqlCapture) -> None:

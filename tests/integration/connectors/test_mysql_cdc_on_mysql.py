@@ -17,7 +17,11 @@ import orjson
 import pymysql
 import pytest
 
-from tests.integration.connectors.mysql_capture import MySqlCapture, loses_nothing_when_killed
+from tests.integration.connectors.mysql_capture import (
+    MySqlCapture,
+    loses_nothing_when_killed,
+    takes_required_columns_with_defaults,
+)
 from tests.support.eventually import eventually
 from tests.support.needs_apache_kafka import start_or_skip
 from tidegate.connectors.mysql_cdc import MySqlCdcConnector
@@ -144,6 +148,10 @@ def test_types_are_the_same_from_snapshot_and_log(capture: MySqlCapture) -> None
     assert rows[(11,)]["ti"] == -((100 * 3600 + 59 * 60 + 58) * 1_000_000 + 123_000)
     # Debezium has it so: what is no date is none.
     assert rows[(13,)]["dt"] is None and rows[(13,)]["da"] is None
+
+
+def test_a_required_column_with_a_default_is_a_version_that_backward_takes(capture: MySqlCapture) -> None:
+    takes_required_columns_with_defaults(capture)
 
 
 def test_a_changed_table_has_its_new_schema_from_there_on(capture: MySqlCapture) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import psycopg
 import pytest
 
 from tests.integration.connectors.change_ledger import ChangeLedger
+from tests.integration.connectors.schema_versions import SchemaVersions
 from tests.integration.connectors.source_harness import MemorySourceContext, SourceHarness
 from tests.support.eventually import eventually
 from tests.unit.converters.memory_registry import MemoryRegistry
@@ -294,6 +297,91 @@ def test_a_changed_table_has_a_new_version_in_the_registry_from_there_on(capture
     first, second = versions[1], versions[103]
     assert first != second
     assert [versions[key] for key in (1, 100, 101, 102, 103)] == [first, first, first, second, second]
+
+
+_ADDED = {
+    "n": "int NOT NULL DEFAULT 7",
+    "price": "numeric(10,2) NOT NULL DEFAULT 1.5",
+    "state": "varchar(9) NOT NULL DEFAULT 'it''s new'",
+    "code": "char(4) NOT NULL DEFAULT 'ab'",
+    "on_day": "date NOT NULL DEFAULT '2020-01-02'",
+    "flag": "boolean NOT NULL DEFAULT true",
+    "doc": "jsonb NOT NULL DEFAULT '{\"a\":1}'",
+    "tags": "text[] NOT NULL DEFAULT '{}'",
+    "at": "timestamptz NOT NULL DEFAULT now()",
+    "score": "int DEFAULT 3",
+    "corners": "box DEFAULT box(point(1,1), point(0,0))",
+    "names": "text[] DEFAULT string_to_array('a b', ' ')",
+}
+
+
+def test_a_required_column_with_a_default_is_a_version_that_backward_takes(capture: Capture) -> None:
+    capture.start().catch_up()
+    added = ", ".join(f"ADD COLUMN {name} {kind}" for name, kind in _ADDED.items())
+    capture.sql.execute(f"ALTER TABLE t {added}")
+    # Django drops a default in the next statement: it stays what the rows have that were there.
+    capture.sql.execute("ALTER TABLE t ALTER COLUMN n DROP DEFAULT")
+    capture.sql.execute("INSERT INTO t (id, v, n, score) VALUES (101, 'new', 8, NULL)")
+    capture.catch_up()
+    versions = SchemaVersions(capture.harness, "p.public.t")
+    assert len(versions.texts) == 2
+    assert versions.refused() == []
+    rows = versions.rows()
+    assert rows[(101,)]["score"] is None
+    told = dict(rows[(1,)])
+    (moment,) = capture.sql.execute("SELECT at FROM t WHERE id = 1").fetchone() or ()
+    assert datetime.datetime.fromisoformat(told.pop("at")) == moment
+    assert told == {
+        "id": 1,
+        "v": "v1",
+        "n": 7,
+        "price": Decimal("1.50"),
+        "state": "it's new",
+        "code": "ab  ",
+        "on_day": datetime.date(2020, 1, 2),
+        "flag": True,
+        "doc": '{"a": 1}',
+        "tags": [],
+        "score": 3,
+        "corners": None,
+        "names": None,
+    }
+
+
+def test_an_update_that_changes_nothing_is_left_out(capture: Capture) -> None:
+    capture.sql.execute("ALTER TABLE t REPLICA IDENTITY FULL")
+    capture.configure(skip_messages_without_change="true", column_exclude_list="public.t.hidden")
+    capture.sql.execute("ALTER TABLE t ADD COLUMN hidden int")
+    capture.start().catch_up()
+    before = len(capture.ledger.events)
+    capture.sql.execute("UPDATE t SET v = v; UPDATE t SET hidden = 1; UPDATE t SET v = 'other' WHERE id = 7")
+    capture.catch_up()
+    told = [one for one in capture.harness.committed if one.batch.topic == "p.public.t"][-1].batch
+    assert told.key.to_pylist() == [{"id": 7}]
+    assert len(capture.ledger.events) - before == 2
+
+
+def test_a_publication_without_tables_is_altered_by_hand(capture: Capture) -> None:
+    capture.configure(publication_autocreate_mode="no_tables", publication_name="by_hand").start()
+    capture.sql.execute("INSERT INTO t VALUES (101, 'before')")
+    capture.sql.execute("ALTER PUBLICATION by_hand ADD TABLE t, mark")
+    capture.sql.execute("INSERT INTO t VALUES (102, 'after')")
+    capture.catch_up()
+    assert capture.ledger.rows("p.public.t") == {(102,): {"id": 102, "v": "after"}}
+
+
+def test_a_default_is_never_run(capture: Capture) -> None:
+    capture.sql.execute("CREATE TABLE ran (id int PRIMARY KEY)")
+    capture.sql.execute(
+        "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'INSERT INTO ran VALUES (1) RETURNING id';"
+        "CREATE TABLE g (id serial PRIMARY KEY, a int DEFAULT f(), b text DEFAULT lower('X'), "
+        "c timestamp DEFAULT now(), d int GENERATED ALWAYS AS (a + 1) STORED, e int DEFAULT 1 + 1)"
+    )
+    capture.sql.execute("INSERT INTO g (a) VALUES (5)")
+    capture.start().catch_up()
+    (text,) = SchemaVersions(capture.harness, "p.public.g").texts
+    assert "connect.default" not in text
+    assert capture.table("ran") == {}
 
 
 def test_columns_are_left_out_masked_and_hashed(capture: Capture) -> None:

@@ -18,7 +18,9 @@ from tests.integration.registry.conftest import Replica
 from tidegate.converters.avro import AvroConverter
 from tidegate.converters.base import Decoded, Encoded
 from tidegate.errors import RetriableError
+from tidegate.records.arrow_to_avro import avro_schema
 from tidegate.records.envelope import SCHEMA_NAME
+from tidegate.records.field_default import with_default
 from tidegate.registry_client import RegistryClient
 
 UTC = datetime.UTC
@@ -97,6 +99,30 @@ async def test_confluents_deserializer_reads_what_we_write(replica: Replica) -> 
         return [deserializer(message, value_of("orders")) for message in encoded.data.to_pylist()]
 
     assert await asyncio.to_thread(read) == [{**rows[0], "counts": {"x": 1}}, rows[1]]
+
+
+async def test_a_required_field_with_a_default_follows_records_that_lack_it(replica: Replica) -> None:
+    old = pa.struct([pa.field("id", pa.int64(), nullable=False)])
+    count = with_default(pa.field("n", pa.int32(), nullable=False), pa.array([7], pa.int32()))
+    note = with_default(pa.field("note", pa.string()), pa.array(["none"]))
+    new = pa.struct([*old, count, note])
+    named = {SCHEMA_NAME: b"shop.Row"}
+    first = await asyncio.to_thread(
+        encode, replica, "rows", pa.array([{"id": 1}], old), pa.field("value", old, metadata=named)
+    )
+    rows = [{"id": 2, "n": 8, "note": None}]
+    second = await asyncio.to_thread(
+        encode, replica, "rows", pa.array(rows, new), pa.field("value", new, metadata=named)
+    )
+    assert not first.faults and not second.faults
+    text = avro_schema(pa.field("value", new, metadata=named), "rows.Value")
+
+    def read() -> list[Any]:
+        deserializer = AvroDeserializer(SchemaRegistryClient({"url": replica.rest}), text)
+        messages = [*first.data.to_pylist(), *second.data.to_pylist()]
+        return [deserializer(message, value_of("rows")) for message in messages]
+
+    assert await asyncio.to_thread(read) == [{"id": 1, "n": 7, "note": "none"}, *rows]
 
 
 async def test_we_read_what_confluents_serializer_writes(replica: Replica) -> None:

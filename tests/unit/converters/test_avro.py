@@ -26,6 +26,12 @@ def registry() -> MemoryRegistry:
     return MemoryRegistry()
 
 
+def test_nulls_do_not_become_defaults(registry: MemoryRegistry) -> None:
+    converter(registry, ignore_default_for_nullables="true")
+    with pytest.raises(ConfigError, match=r"ignore\.default\.for\.nullables: would make nulls defaults.*write true"):
+        converter(registry, ignore_default_for_nullables="false")
+
+
 def messages_of(messages: Iterable[bytes | None]) -> pa.Array:
     return pa.array(messages, pa.binary())
 

@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 from tests.unit.records.arrow_columns import SCALARS, Kind, columns, kind_of, nested
 from tidegate.converters.base import Decoded
 from tidegate.converters.json import JsonConverter
+from tidegate.errors import ConfigError
+from tidegate.records.field_default import default_of, with_default
 
 UTC = datetime.UTC
 
@@ -268,3 +270,29 @@ def test_widened_types(kind: pa.DataType) -> None:
     json = converter()
     (run,) = json.decode("t", json.encode("t", column, pa.field("value", kind)).data).runs
     assert run.values.to_pylist() == [1]
+
+
+def test_nulls_do_not_become_defaults() -> None:
+    converter(replace_null_with_default="false")
+    with pytest.raises(ConfigError, match=r"replace\.null\.with\.default: would make nulls defaults.*write false"):
+        converter(replace_null_with_default="true")
+
+
+@pytest.mark.parametrize("numeric", ["BASE64", "NUMERIC"])
+def test_defaults_are_told_and_read_back(numeric: str) -> None:
+    price = pa.decimal128(5, 2)
+    row = pa.struct(
+        [
+            with_default(pa.field("n", pa.int32()), pa.array([7], pa.int32())),
+            with_default(pa.field("price", price, nullable=False), pa.array([decimal.Decimal("1.5")], price)),
+            pa.field("s", pa.string()),
+        ]
+    )
+    column = pa.array([{"n": None, "price": decimal.Decimal("2.5"), "s": None}], row)
+    json_converter = converter(decimal_format=numeric)
+    (message,) = json_converter.encode("t", column, pa.field("v", row)).data.to_pylist()
+    fields = orjson.loads(message)["schema"]["fields"]
+    assert [one.get("default") for one in fields] == [7, 1.5 if numeric == "NUMERIC" else "AJY=", None]
+    (run,) = json_converter.decode("t", messages_of([message])).runs
+    assert run.values.to_pylist() == column.to_pylist()
+    assert [default_of(child) for child in run.field.type] == [default_of(child) for child in row]

@@ -17,6 +17,7 @@ from tests.unit.records.arrow_columns import SCALARS, Kind, columns, nested
 from tidegate.converters.base import Decoded
 from tidegate.converters.json_schema import JsonSchemaConverter
 from tidegate.records.envelope import SCHEMA_NAME
+from tidegate.records.field_default import default_of, with_default
 from tidegate.records.wire_format import frame, unframe
 from tidegate.registry_client import Schema, SchemaReference
 from tidegate.transforms.side import is_schemaless
@@ -209,3 +210,21 @@ def test_what_is_not_json_is_a_fault() -> None:
     decoded = converter(registry).decode("t", pa.array([frame(number, b"{"), frame(number, b"1")], pa.binary()))
     assert decoded.runs[0].values.to_pylist() == [1]
     assert "is not JSON" in decoded.faults[0].message
+
+
+def test_defaults_are_told_and_read_back() -> None:
+    registry = MemoryRegistry()
+    row = pa.struct(
+        [
+            with_default(pa.field("n", pa.int32(), nullable=False), pa.array([7], pa.int32())),
+            with_default(pa.field("s", pa.string()), pa.array(["x"])),
+        ]
+    )
+    column = pa.array([{"n": 8, "s": None}], row)
+    encoded = converter(registry).encode("t", column, pa.field("value", row))
+    properties = orjson.loads(registry.subjects["t-value"][0].schema.text)["properties"]
+    assert properties["n"]["default"] == 7
+    assert properties["s"]["oneOf"][1]["default"] == "x"
+    (run,) = converter(registry).decode("t", encoded.data).runs
+    assert run.values.to_pylist() == column.to_pylist()
+    assert [default_of(child) for child in run.field.type] == [default_of(child) for child in row]

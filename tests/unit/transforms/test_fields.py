@@ -12,6 +12,7 @@ import pytest
 
 from tests.unit.transforms.record_batches import consumed, one, outcome
 from tidegate.records.envelope import SCHEMA_ID, SCHEMA_NAME, SCHEMA_VERSION, Batch
+from tidegate.records.field_default import default_of, with_default
 from tidegate.transforms.field_path import steps
 
 UTC = datetime.UTC
@@ -50,6 +51,36 @@ def test_a_uuid_is_a_text() -> None:
     one_uuid = uuid.UUID(int=5)
     column = pa.ExtensionArray.from_storage(pa.uuid(), pa.array([one_uuid.bytes], pa.binary(16)))
     assert values_of(record("f", column), "Cast$Value", spec="f:string") == [{"f": str(one_uuid)}]
+
+
+@pytest.mark.parametrize(
+    ("type_", "keys", "name", "default"),
+    [
+        ("unwrap", {}, "n", 7),
+        ("unwrap", {"delete_handling_mode": "rewrite"}, "n", 7),
+        ("Flatten$Value", {}, "after.n", 7),
+        ("ReplaceField$Value", {"renames": "n:m"}, "m", 7),
+        ("Cast$Value", {"spec": "n:string"}, "n", "7"),
+        ("Cast$Value", {"spec": "n:int64"}, "n", 7),
+        ("InsertField$Value", {"static_field": "s", "static_value": "x"}, "n", 7),
+        (
+            "TimestampConverter$Value",
+            {"field": "n", "target_type": "Timestamp", "unix_precision": "seconds"},
+            "n",
+            None,
+        ),
+    ],
+)
+def test_defaults_stay_with_their_fields(type_: str, keys: dict[str, str], name: str, default: Any) -> None:
+    row = pa.struct([with_default(pa.field("n", pa.int64()), pa.array([7]))])
+    values = pa.array([{"n": 1}], row)
+    if type_ in ("unwrap", "Flatten$Value"):
+        names = ["before", "after", "op"] if type_ == "unwrap" else ["after"]
+        columns = {"before": pa.nulls(1, row), "after": values, "op": pa.array(["c"])}
+        values = pa.StructArray.from_arrays([columns[one] for one in names], names=names)
+    (part,) = one(type_, **keys).apply(consumed(values)).parts
+    found = default_of(part.batch.value.type.field(name))
+    assert (None if found is None else found[0].as_py()) == default
 
 
 def test_the_schemas_name_stays_and_the_registrys_id_goes() -> None:

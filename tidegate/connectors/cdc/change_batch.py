@@ -164,7 +164,7 @@ def envelope_fields(shape: EventShape) -> list[pa.Field]:
 
 
 def key_changed(before: pa.StructArray, after: pa.StructArray) -> npt.NDArray[np.bool_]:
-    """Which of n updates have another key than before, given the keys; false where either is null."""
+    """Which of n updates have another key (or row) than before, given both; false where either is null."""
     changed = np.zeros(len(after), np.bool_)
     for index in range(after.type.num_fields):
         old, new = before.field(index), after.field(index)
@@ -177,6 +177,18 @@ def key_changed(before: pa.StructArray, after: pa.StructArray) -> npt.NDArray[np
     known = pc.and_(before.is_valid(), after.is_valid())
     changed &= known.to_numpy(zero_copy_only=False)
     return changed
+
+
+def with_changes_only(changes: Changes) -> Changes:
+    """Without updates of rows that are before as they are after; those of which that is not known are left."""
+    updates = changes.op == UPDATE
+    if changes.before is None or not updates.any():
+        return changes
+    known = pc.and_(changes.before.is_valid(), changes.after.is_valid()).to_numpy(zero_copy_only=False)
+    same = updates & known & ~key_changed(changes.before, changes.after)
+    if changes.key_before is not None and changes.key_after is not None:
+        same &= ~key_changed(changes.key_before, changes.key_after)
+    return changes.take(np.flatnonzero(~same)) if same.any() else changes
 
 
 class _Plan:

@@ -5,8 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from tidegate.connectors.cdc.message_keys import message_keys_problem
+from tidegate.connectors.cdc.name_adjustment import MODES as ADJUSTMENT_MODES
 from tidegate.connectors.cdc.name_patterns import patterns_problem
-from tidegate.sdk.config_def import REQUIRED, ConfigDef, Importance, Type, at_least, between, non_empty, one_of
+from tidegate.errors import ConfigProblem
+from tidegate.sdk.config_def import (
+    REQUIRED,
+    Config,
+    ConfigDef,
+    Importance,
+    Type,
+    Validator,
+    at_least,
+    between,
+    non_empty,
+    one_of,
+)
 
 _TOPICS, _CAPTURE, _EVENTS, _TYPES = "Topics", "What is captured", "Events", "Types"
 _DATABASE, _SNAPSHOT, _STREAM = "Database", "Snapshot", "Streaming"
@@ -20,6 +33,10 @@ def _list(config: ConfigDef, name: str, importance: Importance, doc: str) -> Con
 def _operations(value: Any) -> str | None:
     unknown = [one for one in value if one not in _SKIPPABLE]
     return f"{', '.join(unknown)} is no operation: use some of c, u, d, t, or none" if unknown else None
+
+
+def _placeholder(value: Any) -> str | None:
+    return "is in hexadecimal, which is not read here: write it as text" if value.startswith("hex:") else None
 
 
 TOPIC_KEYS = (
@@ -49,6 +66,25 @@ TOPIC_KEYS = (
         "transaction",
         Importance.LOW,
         "Transactions go to the topic topic.prefix, the delimiter and this name.",
+        group=_TOPICS,
+    )
+    .define(
+        "schema.name.adjustment.mode",
+        Type.STRING,
+        "none",
+        Importance.LOW,
+        "Names of record types: none leaves them as they are, avro writes an underscore for each letter that Avro does "
+        "not allow, avro_unicode its number. The Avro converter makes names valid in any case.",
+        validator=one_of(*ADJUSTMENT_MODES),
+        group=_TOPICS,
+    )
+    .define(
+        "field.name.adjustment.mode",
+        Type.STRING,
+        "none",
+        Importance.LOW,
+        "Names of fields, which are those of columns: none, avro or avro_unicode, as schema.name.adjustment.mode.",
+        validator=one_of(*ADJUSTMENT_MODES),
         group=_TOPICS,
     )
 )
@@ -140,13 +176,38 @@ def snapshot_keys(level: str, rows: int) -> ConfigDef:
     )
 
 
+_OLD_SNAPSHOT_MODES = {"schema_only": "no_data", "exported": "initial"}
+_OTHER_SNAPSHOT_MODES = {
+    "custom": "names a class of Java, which is not run here",
+    "configuration_based": "is not done here",
+    "recovery": "is not needed: tables' definitions are kept with the offsets",
+    "schema_only_recovery": "is not needed: tables' definitions are kept with the offsets",
+}
+
+
+def snapshot_mode(*modes: str) -> Validator:
+    """Accepts these modes of snapshots and their old names; see :func:`current_snapshot_mode`."""
+
+    def check(value: Any) -> str | None:
+        if value in modes or _OLD_SNAPSHOT_MODES.get(value) in modes:
+            return None
+        return f"{value!r} {_OTHER_SNAPSHOT_MODES.get(value, 'is not known')}: use one of {', '.join(modes)}"
+
+    return check
+
+
+def current_snapshot_mode(value: str) -> str:
+    """The name that a mode has today."""
+    return _OLD_SNAPSHOT_MODES.get(value, value)
+
+
 POLL_KEYS = ConfigDef().define(
     "poll.interval.ms",
     Type.INT,
     500,
     Importance.LOW,
-    "Longest time to wait for changes before other things are looked after, in milliseconds.",
-    validator=between(1, 1000),
+    "Longest time to wait for changes before other things are looked after, in milliseconds; a second at most.",
+    validator=at_least(1),
     group=_STREAM,
 )
 
@@ -167,6 +228,15 @@ EVENT_KEYS = (
         Importance.MEDIUM,
         "Operations that give no event: c (create), u (update), d (delete), t (truncate); none to skip nothing.",
         validator=_operations,
+        group=_EVENTS,
+    )
+    .define(
+        "skip.messages.without.change",
+        Type.BOOLEAN,
+        False,
+        Importance.LOW,
+        "Whether an update gives no event where no captured column has changed, as far as the database tells the row "
+        "before (PostgreSQL: REPLICA IDENTITY FULL).",
         group=_EVENTS,
     )
     .define(
@@ -202,9 +272,19 @@ EVENT_KEYS = (
         "__debezium_unavailable_value",
         Importance.MEDIUM,
         "Stands for a value that did not change and that the database did not tell because it is stored apart.",
+        validator=_placeholder,
         group=_EVENTS,
     )
 )
+
+
+def event_problems(config: Config) -> list[ConfigProblem]:
+    """Keys of :data:`EVENT_KEYS` that do not go together."""
+    if not (config["skip.messages.without.change"] and config["provide.transaction.metadata"]):
+        return []
+    problem = "does not go with provide.transaction.metadata, which counts all events: set one of them to false"
+    return [ConfigProblem("skip.messages.without.change", problem)]
+
 
 TYPE_KEYS = (
     ConfigDef()

@@ -74,7 +74,7 @@ def snapshot_marks(count: int, opening: bool, closing: bool, first: bool, last: 
     places = np.zeros(count, np.int32)
     if opening:
         places[0] = 1
-    if closing:
+    if closing and not (opening and first and not last and count == 1):
         places[-1] = 2
     words = ["true", "first" if first else "first_in_data_collection", "last" if last else "last_in_data_collection"]
     return pc.take(pa.array(words), pa.array(places))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from tidegate.connectors.cdc.name_adjustment import Adjust, adjuster, unchanged
 from tidegate.connectors.cdc.table_id import TableId
 from tidegate.sdk.config_def import Config
 
@@ -20,12 +21,16 @@ class TopicNames:
         delimiter: between the parts of a topic's name.
         heartbeat_prefix: before the prefix in the name of the topic of heartbeats.
         transaction: last part of the name of the topic of transactions.
+        adjust: makes names of record types ones that are allowed.
+        field: the name of a column's field.
     """
 
     prefix: str
     delimiter: str = "."
     heartbeat_prefix: str = "__debezium-heartbeat"
     transaction: str = "transaction"
+    adjust: Adjust = unchanged
+    field: Adjust = unchanged
 
     @classmethod
     def from_config(cls, config: Config) -> TopicNames:
@@ -35,6 +40,8 @@ class TopicNames:
             config["topic.delimiter"],
             config["topic.heartbeat.prefix"],
             config["topic.transaction"],
+            adjuster(config["schema.name.adjustment.mode"], dots=True),
+            adjuster(config["field.name.adjustment.mode"], dots=False),
         )
 
     def data(self, table: TableId) -> str:
@@ -53,7 +60,7 @@ class TopicNames:
 
     def record(self, table: TableId, kind: str) -> str:
         """Full name of a record type of a table: ``Key``, ``Value`` or ``Envelope``."""
-        return f"{self.prefix}.{table.schema}.{table.table}.{kind}"
+        return self.adjust(f"{self.prefix}.{table.schema}.{table.table}.{kind}")
 
 
 def _sanitized(name: str) -> str:

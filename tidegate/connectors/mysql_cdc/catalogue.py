@@ -10,7 +10,8 @@ from typing import Any
 from tidegate.connectors.cdc.table_id import TableId
 from tidegate.connectors.mysql_cdc.columns import Column, TableDefinition
 from tidegate.connectors.mysql_cdc.connection import Session
-from tidegate.connectors.mysql_cdc.ddl import DdlError, type_of
+from tidegate.connectors.mysql_cdc.ddl import DdlError, constant, type_of
+from tidegate.connectors.mysql_cdc.default_text import default_text, told_default
 from tidegate.errors import FatalError
 
 BUILTIN_DATABASES = ("mysql", "information_schema", "performance_schema", "sys")
@@ -21,7 +22,7 @@ _TABLES = (
     "WHERE t.TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND t.TABLE_SCHEMA IN %s"
 )
 _COLUMNS = (
-    "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, CHARACTER_SET_NAME "
+    "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, COLUMN_TYPE, IS_NULLABLE, CHARACTER_SET_NAME, COLUMN_DEFAULT, EXTRA "
     "FROM information_schema.COLUMNS WHERE TABLE_SCHEMA IN %s ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION"
 )
 _INDEXES = (
@@ -103,12 +104,14 @@ class Catalogue:
             return self.session.run(first + one.replace("TABLE_NAME", name) + order + rest, [tuple(databases)])
 
         columns: dict[TableId, list[Column]] = {}
-        for schema, name, column, kind, nullable, charset in ask(_COLUMNS):
+        for schema, name, column, kind, nullable, charset, default, extra in ask(_COLUMNS):
             try:
                 made = type_of(column, _text(kind))
             except DdlError as error:
                 raise FatalError(f"The table {schema}.{name} can not be read: {error}.") from error
             made = replace(made, nullable=nullable == "YES", charset=charset if made.is_text else None)
+            if default is not None:
+                made = replace(made, default=self._default(made, _text(default), _text(extra or "")))
             columns.setdefault(TableId(schema, name), []).append(made)
         self._find_json(columns, ask)
         indexes: dict[TableId, dict[str, list[str]]] = {}
@@ -122,6 +125,13 @@ class Catalogue:
             primary = unique.pop("PRIMARY", ())
             found[id_] = TableDefinition(id_, tuple(columns.get(id_, ())), primary, unique, charset)
         return found
+
+    def _default(self, column: Column, text: str, extra: str) -> str | None:
+        """A column's default where it is a constant: MariaDB tells an expression, MySQL a text without quotes."""
+        if self.mariadb:
+            literal = constant(text)
+            return None if literal is None else default_text(column, literal)
+        return None if "DEFAULT_GENERATED" in extra.upper() else told_default(column, text)
 
     def table_names(self, databases: Sequence[str]) -> list[TableId]:
         """The tables of some databases."""

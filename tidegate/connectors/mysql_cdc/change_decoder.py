@@ -20,6 +20,7 @@ from tidegate.connectors.cdc.change_batch import (
     Operations,
     change_batch,
     key_changed,
+    with_changes_only,
 )
 from tidegate.connectors.cdc.incremental import Incremental
 from tidegate.connectors.cdc.snapshot_position import KeyText, ReadUpTo
@@ -69,6 +70,7 @@ class EventRules:
         tombstones: ``tombstones.on.delete``.
         transactions: ``provide.transaction.metadata``.
         unavailable: ``unavailable.value.placeholder``.
+        changes_only: ``skip.messages.without.change``.
         queries: ``include.query``.
         schema_changes: ``include.schema.changes``.
     """
@@ -77,6 +79,7 @@ class EventRules:
     tombstones: bool = True
     transactions: bool = False
     unavailable: str = "__debezium_unavailable_value"
+    changes_only: bool = False
     queries: bool = False
     schema_changes: bool = True
 
@@ -491,8 +494,9 @@ class ChangeDecoder:
         return context.transactions[int(context.which[index])].name == resumed and passed > 0
 
     def _statement(self, events: Events, context: _Context, index: int, statement: Statement) -> list[Batch]:
+        how = statement.context(lambda name: self._book.databases.get(name), int(events.seconds[index]))
         try:
-            found = ddl.changes(statement.text, statement.context(lambda name: self._book.databases.get(name)))
+            found = ddl.changes(statement.text, how)
         except ddl.DdlError as error:
             # Whatever it did to a table is noticed when the log describes that table.
             logger.warning("mysql_cdc.statement_not_followed", statement=statement.text[:200], reason=str(error))
@@ -675,7 +679,9 @@ class ChangeDecoder:
             kept = kept[np.lexsort((row[kept], event[kept]))]
         if len(kept) < len(left) or len(parts) > 1:
             changes = changes.take(kept)
-        return change_batch(schema.shape, changes, tombstones=self._rules.tombstones)
+        if self._rules.changes_only:
+            changes = with_changes_only(changes)
+        return change_batch(schema.shape, changes, tombstones=self._rules.tombstones) if len(changes) else None
 
     def _changes(self, events: Events, context: _Context, part: _Part) -> _Piece:
         schema, count = part.schema, len(part.rows.event)

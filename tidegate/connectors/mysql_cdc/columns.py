@@ -8,6 +8,7 @@ from typing import Any
 
 from tidegate.connectors.cdc.table_id import TableId
 
+BYTE_TYPES = frozenset({"bit", "binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"})
 TEXT_TYPES = frozenset({"char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enum", "set", "json"})
 _UNICODE = frozenset({"utf8", "utf8mb3", "utf8mb4", "ascii", None})
 
@@ -25,6 +26,8 @@ class Column:
         charset: character set of text; None for UTF-8 and for what is no text.
         values: of an enum or a set.
         nullable: whether it may be null.
+        default: its default, where that is a constant and not null, as the text in which queries give values; of bytes
+            a character for each.
     """
 
     name: str
@@ -35,6 +38,12 @@ class Column:
     charset: str | None = None
     values: tuple[str, ...] = ()
     nullable: bool = True
+    default: str | None = None
+
+    @property
+    def is_bytes(self) -> bool:
+        """Whether its values are bytes."""
+        return self.type in BYTE_TYPES
 
     @property
     def is_text(self) -> bool:
@@ -64,13 +73,14 @@ class Column:
             self.charset,
             list(self.values),
             int(self.nullable),
+            *([] if self.default is None else [self.default]),
         ]
 
     @classmethod
     def of(cls, kept: Sequence[Any]) -> Column:
         """The column that was kept."""
-        name, kind, length, scale, unsigned, charset, values, nullable = kept
-        return cls(name, kind, length, scale, bool(unsigned), charset, tuple(values), bool(nullable))
+        name, kind, length, scale, unsigned, charset, values, nullable, *default = kept
+        return cls(name, kind, length, scale, bool(unsigned), charset, tuple(values), bool(nullable), *default)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from tidegate.connectors.cdc.filters import filter_problems
+from tidegate.connectors.cdc.keys import event_problems
 from tidegate.connectors.cdc.masking import mask_problems
 from tidegate.connectors.mysql_cdc.catalogue import Catalogue
 from tidegate.connectors.mysql_cdc.connection import Server
 from tidegate.connectors.mysql_cdc.guide import EXAMPLE, GUARANTEES
-from tidegate.connectors.mysql_cdc.keys import CONFIG
+from tidegate.connectors.mysql_cdc.keys import CONFIG, DEBEZIUM
 from tidegate.connectors.mysql_cdc.server_check import server_problems
 from tidegate.connectors.mysql_cdc.task import MySqlCdcTask
 from tidegate.errors import ConfigError, ConfigProblem, TidegateError
@@ -41,7 +42,12 @@ class MySqlCdcConnector(SourceConnector):
     task_class: ClassVar[type[SourceTask]] = MySqlCdcTask
 
     def validate(self, config: Config) -> Sequence[ConfigProblem]:
-        problems = [*filter_problems(config), *mask_problems(config.originals)]
+        problems = [
+            *DEBEZIUM.problems(config.originals),
+            *filter_problems(config),
+            *event_problems(config),
+            *mask_problems(config.originals),
+        ]
         return problems or _reached(config)
 
     def task_configs(self, config: Config, max_tasks: int) -> Sequence[Mapping[str, str]]:

@@ -1,7 +1,7 @@
 """What statements change about tables: only what rows in the log depend on.
 
-Columns with their types, names and places, primary keys and unique indexes, character sets, names of tables. Everything
-else that a statement may say is passed over.
+Columns with their types, names, places and constant defaults, primary keys and unique indexes, character sets, names of
+tables. Everything else that a statement may say is passed over.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from dataclasses import dataclass, field, replace
 
 from tidegate.connectors.cdc.table_id import TableId
 from tidegate.connectors.mysql_cdc.columns import Column, TableDefinition
+from tidegate.connectors.mysql_cdc.default_text import default_text
 from tidegate.connectors.mysql_cdc.sql_tokens import Kind, Token, tokens
+from tidegate.connectors.mysql_cdc.statement_time import StatementTime
 
 _PRIMARY = "PRIMARY"
 _SYNONYMS = {
@@ -46,6 +48,7 @@ _AS_BINARY = {
     "mediumtext": "mediumblob",
 }
 _AS_BINARY["longtext"] = "longblob"
+_NOW = frozenset({"CURRENT_TIMESTAMP", "NOW", "LOCALTIME", "LOCALTIMESTAMP"})
 _TEXT_DEFAULTS = frozenset({"char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enum", "set"})
 
 
@@ -62,12 +65,14 @@ class Context:
         ansi_quotes: ``sql_mode`` has ANSI_QUOTES.
         backslashes: ``sql_mode`` has not NO_BACKSLASH_ESCAPES.
         charset_of: the default character set of a database.
+        time: when; None where that does not matter.
     """
 
     database: str = ""
     ansi_quotes: bool = False
     backslashes: bool = True
     charset_of: Callable[[str], str | None] = lambda database: None
+    time: StatementTime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +271,23 @@ class _Reader:
         self._at = len(self._tokens)
         return found
 
+    def literal(self) -> Token | None:
+        """Passes what stands behind DEFAULT; a constant but for null, or None."""
+        if self.peek().kind is Kind.SIGN and self.peek().text == "(":
+            parts = self.parentheses()
+            inner = self.of(parts[0]) if len(parts) == 1 else None
+            found = None if inner is None else inner.literal()
+            return found if inner is not None and inner.ended else None
+        negative = self.sign("-")
+        if not negative:
+            self.sign("+")
+        token = self.take()
+        if token.kind is Kind.NUMBER:
+            return replace(token, text=f"-{token.text}") if negative else token
+        if token.kind is Kind.STRING:
+            return token
+        return token if token.upper in ("TRUE", "FALSE") or token.text[:2] in ("0x", "0b") else None
+
     def of(self, found: Sequence[Token]) -> _Reader:
         return _Reader(found, self.context)
 
@@ -326,12 +348,12 @@ def _required_key(definition: TableDefinition) -> TableDefinition:
     return replace(definition, columns=columns)
 
 
-def _element(reader: _Reader, draft: TableDefinition) -> TableDefinition:
+def _element(reader: _Reader, draft: TableDefinition, *, added: bool = False) -> TableDefinition:
     """A column, or an index, of a definition."""
     index = _index(reader, draft)
     if index is not None:
         return index
-    found = _column(reader, draft)
+    found = _column(reader, draft, added=added)
     return _placed(draft, found, None)
 
 
@@ -408,12 +430,20 @@ class _FoundColumn:
     attributes: list[str] = field(default_factory=list)
 
 
-def _column(reader: _Reader, definition: TableDefinition) -> _FoundColumn:
+def _column(reader: _Reader, definition: TableDefinition, *, added: bool = False) -> _FoundColumn:
+    """The column that comes next.
+
+    Args:
+        reader: of the statement.
+        definition: of its table.
+        added: whether it is new to a table that has rows, which get the statement's time as its default.
+    """
     name = reader.name()
     column = parsed_type(reader, name)
     found = _FoundColumn(column)
     charset: str | None = None
-    binary = is_json = False
+    default: Token | None = None
+    binary = is_json = now = False
     while not reader.ended:
         token = reader.take()
         match token.upper:
@@ -445,10 +475,12 @@ def _column(reader: _Reader, definition: TableDefinition) -> _FoundColumn:
             case "CHECK":
                 if _is_json_check(reader.parentheses(), name):
                     is_json = column.type == "longtext"
-            case "DEFAULT" | "COMMENT":
+            case "DEFAULT":
+                now = reader.peek().upper in _NOW
+                default = reader.literal()
+            case "COMMENT":
                 # What follows is no attribute, whatever it looks like.
-                if reader.peek().text != "(":
-                    reader.take()
+                reader.take()
             case "FIRST":
                 found.first = True
             case "AFTER":
@@ -464,7 +496,18 @@ def _column(reader: _Reader, definition: TableDefinition) -> _FoundColumn:
     if column.type == "serial":
         found.column = replace(column, type="bigint", unsigned=True, nullable=False)
         found.unique = True
+    if default is not None:
+        found.column = replace(found.column, default=default_text(found.column, default))
+    elif now and added and reader.context.time is not None:
+        found.column = replace(found.column, default=_filled_in(found.column, reader.context.time))
     return found
+
+
+def _filled_in(column: Column, time: StatementTime) -> str | None:
+    """What the rows of a table get in a new column whose default is the time."""
+    if column.type == "timestamp":
+        return time.timestamp(column.length or 0)
+    return time.date_time(column.length or 0) if column.type == "datetime" else None
 
 
 def _is_json_check(parts: Sequence[Sequence[Token]], name: str) -> bool:
@@ -636,6 +679,10 @@ def _action(reader: _Reader, definition: TableDefinition) -> TableDefinition:
             columns = list(definition.columns)
             columns[place] = replace(columns[place], name=reader.name())
             return _key_renamed(replace(definition, columns=tuple(columns)), old, columns[place].name)
+        case "ALTER":
+            reader.skip("COLUMN")
+            missing_ok = reader.skip("IF", "EXISTS")
+            return _default_set(reader, definition, missing_ok=missing_ok)
         case "CONVERT":
             charset = _charset_option(reader.rest())
             if charset is None:
@@ -651,6 +698,24 @@ def _action(reader: _Reader, definition: TableDefinition) -> TableDefinition:
     return definition if found is None else replace(definition, charset=found)
 
 
+def _default_set(reader: _Reader, definition: TableDefinition, *, missing_ok: bool) -> TableDefinition:
+    """The table with another default of a column.
+
+    One that is dropped stays: older records are still to be read with it.
+    """
+    if reader.peek().upper in ("INDEX", "CHECK", "CONSTRAINT") and reader.peek(1).upper != "SET":
+        return definition
+    name = reader.name()
+    if not reader.skip("SET", "DEFAULT") or (missing_ok and not _has(definition, name)):
+        return definition
+    place = _place(definition, name)
+    columns = list(definition.columns)
+    literal = reader.literal()
+    text = None if literal is None else default_text(columns[place], literal)
+    columns[place] = replace(columns[place], default=text)
+    return replace(definition, columns=tuple(columns))
+
+
 def _has(definition: TableDefinition, name: str) -> bool:
     return any(one.name.lower() == name.lower() for one in definition.columns)
 
@@ -663,11 +728,11 @@ def _add(reader: _Reader, definition: TableDefinition) -> TableDefinition:
     there_ok = reader.skip("IF", "NOT", "EXISTS")
     if reader.peek().text == "(" and reader.peek().kind is Kind.SIGN:
         for part in reader.parentheses():
-            definition = _element(reader.of(part), definition)
+            definition = _element(reader.of(part), definition, added=True)
         return definition
     if there_ok and _has(definition, reader.peek().text):
         return definition
-    return _placed(definition, _column(reader, definition), None)
+    return _placed(definition, _column(reader, definition, added=True), None)
 
 
 def _drop_part(reader: _Reader, definition: TableDefinition) -> TableDefinition:
@@ -787,6 +852,13 @@ def _charset_of_collation(collation: str) -> str | None:
     """The character set of a collation, which begins with its name; None for one that is of no set."""
     charset = collation.lower().split("_")[0]
     return None if charset in ("uca1400", "default") else charset
+
+
+def constant(text: str) -> Token | None:
+    """The constant that MariaDB's catalogue tells as a default, such as ``'it''s'`` or ``0``; None for others."""
+    reader = _Reader(tokens(text), Context())
+    found = reader.literal()
+    return found if reader.ended else None
 
 
 def type_of(name: str, text: str) -> Column:

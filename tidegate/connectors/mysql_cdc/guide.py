@@ -69,8 +69,13 @@ what differs is listed here.
 - The position moves while only other tables change, without heartbeats.
 - A TIME beyond a day, or a negative one, is told with `time.precision.mode=adaptive_time_microseconds`; UUID and
   INET of MariaDB are text; a LONGTEXT with `json_valid`, which is MariaDB's JSON, is `io.debezium.data.Json`.
-- Columns' defaults are not in the schemas. `snapshot.mode` values beside those listed, blocking snapshots, and
-  signals by other ways than the table are not there.
+- Defaults of columns are in the schemas where they are constants. That of a column that gets the time is 1970 in
+  Debezium's, which no row has; here it is the time that the rows got when the column was added (DATETIME: if the
+  session's `time_zone` was not SYSTEM), else none. One that `ALTER ... DROP DEFAULT` drops stays, for readers of
+  older records. `source.snapshot` has no default and is always told. A null stays null beside a default.
+- `snapshot.mode` values beside those listed, blocking snapshots, and signals by other ways than the table are not
+  there. Keys of Debezium's that have no effect here are logged at the start (`cdc.key_without_effect`); those that
+  would change what is told are refused, with what to write instead.
 - A truncated table is a transaction with a beginning and an end; Debezium tells the beginning of each statement,
   ALTER too, and no end.
 - Changes in XA transactions are told when they are prepared. If one is rolled back after that, the task fails, for what
@@ -92,6 +97,9 @@ nothing changes.
   Keep the log longer.
 - `Another replica or connector has the same database.server.id`. Two replicas under one number end each other's
   streams. Give each its own.
+- halted records with `incompatible`. A table was altered in a way that its subject's compatibility level does not
+  allow. A NOT NULL column goes through under BACKWARD if it was added with a constant or the time as its default;
+  else add it as a nullable column first.
 - `does not fit what is known of it`. The table was changed by a statement that is not in the log, or not followed.
   `binlog_row_metadata=FULL`; for what is in the log already, reset the offsets, or exclude the table.
 - `mysql_cdc.statement_not_followed` (warning). As above, before any row of the table has come. As above.

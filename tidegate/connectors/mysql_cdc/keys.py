@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tidegate.connectors.cdc.debezium_keys import MYSQL, DebeziumKeys
 from tidegate.connectors.cdc.keys import (
     EVENT_KEYS,
     POLL_KEYS,
@@ -12,6 +13,7 @@ from tidegate.connectors.cdc.keys import (
     filter_keys,
     server_keys,
     snapshot_keys,
+    snapshot_mode,
 )
 from tidegate.sdk.config_def import REQUIRED, ConfigDef, Importance, Type, at_least, between, one_of
 
@@ -92,7 +94,7 @@ _OWN = (
         "What is read before streaming. initial: all captured tables at the first start; initial_only: the same and "
         "nothing after it; no_data, also never: only the tables' definitions; always: all tables at every start; "
         "when_needed: as initial, and again when the server has not the log any more that is to be read next.",
-        validator=one_of(*SNAPSHOT_MODES),
+        validator=snapshot_mode(*SNAPSHOT_MODES),
         group=_SNAPSHOT,
     )
     .define(
@@ -225,3 +227,4 @@ _TIMES = ConfigDef().define(
 )
 
 CONFIG = TOPIC_KEYS.merged(_OWN, filter_keys("database"), EVENT_KEYS, TYPE_KEYS, _TIMES)
+DEBEZIUM = DebeziumKeys(CONFIG, MYSQL)

@@ -171,7 +171,7 @@ def _table(definition: TableDefinition) -> dict[str, object]:
                 "autoIncremented": False,
                 "generated": False,
                 "comment": None,
-                "defaultValueExpression": None,
+                "defaultValueExpression": None if column.is_bytes else column.default,
                 "enumValues": list(column.values) or None,
             }
             for place, column in enumerate(definition.columns, 1)

@@ -24,10 +24,12 @@ class Token:
     Args:
         kind: what it is.
         text: a word as it is written; a name or string without quotes.
+        prefix: of a string, what stands before its quote: ``x``, ``b``, ``n``, a character set.
     """
 
     kind: Kind
     text: str
+    prefix: str = ""
 
     @property
     def upper(self) -> str:
@@ -52,6 +54,7 @@ def tokens(statement: str, *, ansi_quotes: bool = False, backslashes: bool = Tru
         backslashes: whether they escape, as without ``NO_BACKSLASH_ESCAPES``.
     """
     found: list[Token] = []
+    before = ""
     at, end = 0, len(statement)
     while at < end:
         space = _SPACE.match(statement, at)
@@ -69,9 +72,10 @@ def tokens(statement: str, *, ansi_quotes: bool = False, backslashes: bool = Tru
             found.append(Token(Kind.NAME, text))
         elif letter in "'\"":
             text, at = _quoted(statement, at, backslashes=backslashes)
-            found.append(Token(Kind.STRING, text))
+            found.append(Token(Kind.STRING, text, before))
+            before = ""
         elif (prefix := _PREFIXED.match(statement, at)) is not None:
-            at = prefix.end()
+            before, at = prefix[0].strip(), prefix.end()
         elif (match := _NUMBER.match(statement, at)) is not None:
             found.append(Token(Kind.NUMBER, match[0]))
             at = match.end()

@@ -8,13 +8,16 @@ from dataclasses import dataclass
 
 from tidegate.connectors.mysql_cdc.ddl import Context
 from tidegate.connectors.mysql_cdc.events import inflated
+from tidegate.connectors.mysql_cdc.statement_time import StatementTime
 
 _FIRST_WORD = re.compile(r"(?:\s|/\*(?!M?!).*?\*/|--\s[^\n]*\n|#[^\n]*\n|/\*M?!\d*|\()*([A-Za-z]+)", re.DOTALL)
 _XA_INSIDE = re.compile(r"\s*XA\s+(?:START|BEGIN|END)\b", re.IGNORECASE)
 _XA_ROLLBACK = re.compile(r"\s*XA\s+ROLLBACK\b", re.IGNORECASE)
 _TO_SAVEPOINT = re.compile(r"\s*ROLLBACK\s+(?:WORK\s+)?TO\b", re.IGNORECASE)
 _ANSI_QUOTES, _NO_BACKSLASHES = 1 << 2, 1 << 20
-_FLAGS, _SQL_MODE = 0, 1
+_SQL_MODE, _TIME_ZONE, _MICROS, _MARIADB_MICROS = 1, 5, 13, 128
+_CATALOG, _CATALOG_WITHOUT_NUL, _INVOKER, _DATABASES, _TOO_MANY = 2, 6, 11, 12, 254
+_SIZES = {0: 4, _SQL_MODE: 8, 3: 4, 4: 6, 7: 2, 8: 2, 9: 8, 10: 4, _MICROS: 3, _MARIADB_MICROS: 3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +29,16 @@ class Statement:
         database: that names without one are of.
         thread: the session that ran it.
         sql_mode: of the session, as a number.
+        micros: what its time has beyond a whole second; told where it matters.
+        zone: time zone of the session; told where it matters.
     """
 
     text: str
     database: str
     thread: int
     sql_mode: int
+    micros: int = 0
+    zone: str | None = None
 
     @property
     def word(self) -> str:
@@ -56,10 +63,19 @@ class Statement:
         """Whether it rolls back a transaction of XA, which is in the log only where that was prepared before."""
         return _XA_ROLLBACK.match(self.text) is not None
 
-    def context(self, charset_of: Callable[[str], str | None]) -> Context:
-        """How it was run."""
+    def context(self, charset_of: Callable[[str], str | None], second: int) -> Context:
+        """How it was run.
+
+        Args:
+            charset_of: the default character set of a database.
+            second: when, since 1970.
+        """
         return Context(
-            self.database, bool(self.sql_mode & _ANSI_QUOTES), not self.sql_mode & _NO_BACKSLASHES, charset_of
+            self.database,
+            bool(self.sql_mode & _ANSI_QUOTES),
+            not self.sql_mode & _NO_BACKSLASHES,
+            charset_of,
+            StatementTime(second * 1_000_000 + self.micros, self.zone),
         )
 
 
@@ -79,11 +95,39 @@ def parse_statement(body: bytes, *, compressed: bool = False) -> Statement:
     text = body[at + schema_size + 1 :]
     if compressed:
         text = inflated(text)
-    return Statement(text.decode("utf-8", "replace"), database, thread, _mode(status))
+    told = _variables(status)
+    micros = told.get(_MICROS, told.get(_MARIADB_MICROS, b""))
+    return Statement(
+        text.decode("utf-8", "replace"),
+        database,
+        thread,
+        int.from_bytes(told.get(_SQL_MODE, b""), "little"),
+        int.from_bytes(micros, "little"),
+        told[_TIME_ZONE].decode() if _TIME_ZONE in told else None,
+    )
 
 
-def _mode(status: bytes) -> int:
-    # The flags come first, then the mode; what follows does not matter here.
-    if len(status) >= 14 and status[0] == _FLAGS and status[5] == _SQL_MODE:
-        return int.from_bytes(status[6:14], "little")
-    return 0
+def _variables(status: bytes) -> dict[int, bytes]:
+    """The status variables by their codes, up to one that is not known."""
+    found: dict[int, bytes] = {}
+    at = 0
+    while at < len(status):
+        code = status[at]
+        at += 1
+        if code in _SIZES:
+            end = at + _SIZES[code]
+        elif code in (_TIME_ZONE, _CATALOG_WITHOUT_NUL, _CATALOG):
+            at += 1
+            end = at + status[at - 1]
+        elif code == _INVOKER:
+            end = at + 1 + status[at]
+            end += 1 + status[end]
+        elif code == _DATABASES:
+            end = at + 1
+            for _ in range(status[at] if status[at] != _TOO_MANY else 0):
+                end = status.index(0, end) + 1
+        else:
+            break
+        found[code] = status[at:end]
+        at = end + (code == _CATALOG)
+    return found

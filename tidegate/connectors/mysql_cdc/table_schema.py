@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pyarrow as pa
 
 from tidegate.connectors.cdc.change_batch import EventShape
@@ -13,13 +14,14 @@ from tidegate.connectors.cdc.masking import ColumnMasks, Mask
 from tidegate.connectors.cdc.message_keys import MessageKeys
 from tidegate.connectors.cdc.table_id import TableId
 from tidegate.connectors.cdc.topic_names import TopicNames
-from tidegate.connectors.jdbc.postgres.cells import Cells
+from tidegate.connectors.jdbc.postgres.cells import PADDING, Cells
 from tidegate.connectors.mysql_cdc import table_map as log
 from tidegate.connectors.mysql_cdc.column_types import ColumnType, Modes, column_type, zero
 from tidegate.connectors.mysql_cdc.columns import Column, TableDefinition
 from tidegate.connectors.mysql_cdc.log_values import LogReader, Values, log_reader
 from tidegate.connectors.mysql_cdc.table_map import MapColumn, TableMap
 from tidegate.errors import FatalError
+from tidegate.records.field_default import with_default
 
 _CODES: Mapping[str, frozenset[int]] = {
     "tinyint": frozenset({log.TINY}),
@@ -227,7 +229,10 @@ class SchemaRules:
             kind = column_type(column, self.modes)
             nullable = (column.nullable if of_log is None else of_log.nullable) and index not in key
             mask = self.masks.mask(table, column.name) if pa.types.is_string(kind.type) else None
-            field = kind.field(column.name, nullable=nullable)
+            field = kind.field(self.names.field(column.name), nullable=nullable)
+            default = _default(column, kind, nullable=nullable)
+            if default is not None:
+                field = with_default(field, default if mask is None else mask(default))
             read = None if of_log is None else log_reader(column, of_log)
             columns[index] = CapturedColumn(index, column, kind, field, mask, read)
         shape = EventShape(
@@ -242,6 +247,19 @@ class SchemaRules:
         return TableSchema(
             definition, columns, tuple(row), tuple(key), shape, () if described is None else described.columns
         )
+
+
+def _default(column: Column, kind: ColumnType, *, nullable: bool) -> pa.Array | None:
+    """An array of one value, a column's default; None where it has none, or one that its type can not hold."""
+    if column.default is None or pa.types.is_struct(kind.type):
+        return None
+    try:
+        raw = column.default.encode("latin-1" if column.is_bytes else "utf-8")
+        data = np.frombuffer(raw + bytes(PADDING), np.uint8)
+        cells = Cells(data, np.zeros(1, np.int64), np.array([len(raw)], np.int32))
+        return kind.finish(kind.read_text(cells), nullable)
+    except (ValueError, ArithmeticError, LookupError):
+        return None
 
 
 def versioned_error(table: TableId) -> FatalError:

@@ -13,6 +13,7 @@ import pyarrow as pa
 from tidegate.connectors.cdc.filters import CaptureFilter
 from tidegate.connectors.cdc.heartbeat import Heartbeat
 from tidegate.connectors.cdc.incremental import Incremental
+from tidegate.connectors.cdc.keys import current_snapshot_mode
 from tidegate.connectors.cdc.masking import ColumnMasks
 from tidegate.connectors.cdc.message_keys import MessageKeys
 from tidegate.connectors.cdc.table_id import TableId
@@ -25,6 +26,7 @@ from tidegate.connectors.mysql_cdc.columns import TableDefinition
 from tidegate.connectors.mysql_cdc.connection import Server, Session
 from tidegate.connectors.mysql_cdc.incremental_reader import IncrementalReader
 from tidegate.connectors.mysql_cdc.key_order import KeyOrder
+from tidegate.connectors.mysql_cdc.keys import DEBEZIUM
 from tidegate.connectors.mysql_cdc.position import Position, bytes_behind, place_of
 from tidegate.connectors.mysql_cdc.schema_book import SchemaBook
 from tidegate.connectors.mysql_cdc.server_check import server_problems
@@ -57,6 +59,7 @@ class MySqlCdcTask(SourceTask):
 
     def start(self, config: Config, context: SourceContext) -> None:
         self._config, self._context = config, context
+        DEBEZIUM.warn(config.originals)
         self._server = Server(config)
         self._session = self._server.connect()
         self._catalogue = Catalogue(self._session)
@@ -80,7 +83,7 @@ class MySqlCdcTask(SourceTask):
         self._book = SchemaBook(self._names.prefix, of_stream, self._tracked, collations.get, self._current)
         self._heartbeat = Heartbeat(self._names, config["heartbeat.interval.ms"])
         self._nothing = envelope(self._names.prefix, pa.nulls(0, pa.struct([])))
-        self._wait: float = config["poll.interval.ms"] / 1000
+        self._wait: float = min(config["poll.interval.ms"], 1000) / 1000
         self._most_bytes: int = config["max.batch.bytes"]
         self._keep_every: float = config["position.commit.interval.ms"] / 1000
         self._keep_due = time.monotonic() + self._keep_every
@@ -126,7 +129,7 @@ class MySqlCdcTask(SourceTask):
         return self._session
 
     def _begin(self, position: Position | None, *, known: bool) -> None:
-        mode: str = self._config["snapshot.mode"]
+        mode = current_snapshot_mode(self._config["snapshot.mode"])
         if position is not None and position.snapshot is not None and self._moved(position):
             raise FatalError(
                 f"A snapshot was begun on another server than the {self._server.name}.",
@@ -204,6 +207,7 @@ class MySqlCdcTask(SourceTask):
             config["tombstones.on.delete"],
             config["provide.transaction.metadata"],
             config["unavailable.value.placeholder"],
+            config["skip.messages.without.change"],
             config["include.query"],
             config["include.schema.changes"],
         )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
@@ -11,15 +11,20 @@ import psycopg
 from tidegate.connectors.cdc.table_id import TableId
 from tidegate.connectors.postgres_cdc.column_types import PgType
 from tidegate.connectors.postgres_cdc.connection import Server
+from tidegate.connectors.postgres_cdc.constants import constant_text
 from tidegate.connectors.postgres_cdc.relation import Relation, RelationColumn
 
 _TYPE = """
 SELECT typname, typtype::text, typbasetype, typtypmod, typelem, typsubscript::text, typcategory::text
 FROM pg_type WHERE oid = %s
 """
+# A missing value is kept as an array of one. Where its text has more, other signs than commas part it: that of box.
 _COLUMNS = """
-SELECT attname, atttypid, atttypmod, attnotnull, attgenerated <> ''
-FROM pg_attribute WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped ORDER BY attnum
+SELECT attname, atttypid, atttypmod, attnotnull, attgenerated <> '',
+    CASE WHEN attgenerated = '' THEN pg_get_expr(adbin, adrelid) END,
+    CASE WHEN atthasmissing AND cardinality(attmissingval::text::text[]) = 1 THEN (attmissingval::text::text[])[1] END
+FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped ORDER BY attnum
 """
 _PRIMARY_KEY = """
 SELECT a.attname
@@ -64,10 +69,13 @@ class TableFacts:
     Args:
         required: columns that are NOT NULL.
         primary_key: its columns in the key's order.
+        defaults: by column the text of its default, in the form of values in the stream: of a constant, or else of what
+            the rows got that were there when the column was added.
     """
 
     required: frozenset[str]
     primary_key: tuple[str, ...]
+    defaults: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +154,15 @@ class Catalogue:
 
     def facts(self, oid: int) -> TableFacts:
         """What is to know of a table as it is now; nothing of one that is gone."""
-        required = frozenset(row[0] for row in self.ask(_COLUMNS, [oid]) if row[3])
-        return TableFacts(required, tuple(row[0] for row in self.ask(_PRIMARY_KEY, [oid])))
+        columns = self.ask(_COLUMNS, [oid])
+        required = frozenset(row[0] for row in columns if row[3])
+        defaults: dict[str, str] = {}
+        for name, type_oid, _, _, _, expression, missing in columns:
+            constant = None if expression is None else constant_text(expression, self.type(type_oid).plain.name)
+            text = missing if constant is None else constant
+            if text is not None:
+                defaults[name] = text
+        return TableFacts(required, tuple(row[0] for row in self.ask(_PRIMARY_KEY, [oid])), defaults)
 
     def published(self, publication: str) -> list[tuple[int, TableId, str]]:
         """The tables of a publication: number, name, replica identity."""
@@ -176,7 +191,7 @@ class Catalogue:
             chosen = set(found[0][0]) if found and found[0][0] else None
         columns = tuple(
             RelationColumn(name, type_oid, modifier, False)
-            for name, type_oid, modifier, _, generated in self.ask(_COLUMNS, [oid])
+            for name, type_oid, modifier, _, generated, *_ in self.ask(_COLUMNS, [oid])
             if (not generated if chosen is None else name in chosen)
         )
         return Relation(oid, table, identity, columns)

@@ -19,6 +19,7 @@ from tidegate.connectors.cdc.change_batch import (
     Changes,
     Operations,
     change_batch,
+    with_changes_only,
 )
 from tidegate.connectors.cdc.incremental import Incremental
 from tidegate.connectors.cdc.snapshot_position import KeyText, ReadUpTo
@@ -66,12 +67,14 @@ class EventRules:
         tombstones: ``tombstones.on.delete``.
         transactions: ``provide.transaction.metadata``.
         unavailable: ``unavailable.value.placeholder``.
+        changes_only: ``skip.messages.without.change``.
     """
 
     skipped: frozenset[int] = frozenset()
     tombstones: bool = True
     transactions: bool = False
     unavailable: str = "__debezium_unavailable_value"
+    changes_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -427,6 +430,8 @@ class ChangeDecoder:
                     halted.append((schema.shape.topic, tuples.raw(row), problem))
                     left[row] = False
         changes = changes if left.all() else changes.take(np.flatnonzero(left))
+        if self._rules.changes_only:
+            changes = with_changes_only(changes)
         return change_batch(schema.shape, changes, tombstones=self._rules.tombstones) if len(changes) else None
 
     def _truncation(self, frames: Frames, schema: TableSchema, rows: Positions, context: _Context) -> Batch | None:

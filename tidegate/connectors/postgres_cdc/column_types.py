@@ -19,7 +19,8 @@ _VARIABLE_SCALE = pa.struct(
 )
 _MAX_DECIMAL128, _MAX_DECIMAL256 = 38, 76
 _MICROS_DIGITS = 6
-_MODIFIER_HEADER = 4
+MODIFIER_HEADER = 4
+"""What a modifier adds to the length or the digits it stands for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,11 @@ class PgType:
     base: PgType | None = None
     base_modifier: int = -1
     element: PgType | None = None
+
+    @property
+    def plain(self) -> PgType:
+        """Of a domain the type below all domains, of another type itself."""
+        return self if self.base is None else self.base.plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +99,17 @@ class ColumnType:
     def field(self, name: str, *, nullable: bool) -> pa.Field:
         """The field of a column of this type."""
         return pa.field(name, self.type, nullable=nullable, metadata=dict(self.metadata) if self.metadata else None)
+
+    def default(self, text: str) -> pa.Array | None:
+        """An array of one value, a column's default; None where the type can not hold it.
+
+        Args:
+            text: the default as the stream would tell it.
+        """
+        try:
+            return self.read(pa.array([text], pa.string()))
+        except (ValueError, ArithmeticError):
+            return None
 
 
 def column_type(pg: PgType, modifier: int, modes: Modes) -> ColumnType:
@@ -170,9 +187,9 @@ def _numeric(modifier: int, modes: Modes) -> ColumnType:
         return _named(pa.float64(), read.cast(pa.float64()), None)
     if modes.decimals == "string":
         return _text()
-    if modifier >= _MODIFIER_HEADER:
-        precision = (modifier - _MODIFIER_HEADER) >> 16 & 0xFFFF
-        scale = ((modifier - _MODIFIER_HEADER) & 0x7FF ^ 0x400) - 0x400
+    if modifier >= MODIFIER_HEADER:
+        precision = (modifier - MODIFIER_HEADER) >> 16 & 0xFFFF
+        scale = ((modifier - MODIFIER_HEADER) & 0x7FF ^ 0x400) - 0x400
         # A negative scale rounds before the point, one above the precision leaves digits after it out.
         digits, after = max(precision - min(scale, 0), scale), max(scale, 0)
         if digits <= _MAX_DECIMAL256:

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from tidegate.connectors.cdc.filters import filter_problems
+from tidegate.connectors.cdc.keys import event_problems
 from tidegate.connectors.cdc.masking import mask_problems
 from tidegate.connectors.postgres_cdc.catalogue import Catalogue
 from tidegate.connectors.postgres_cdc.connection import Server
 from tidegate.connectors.postgres_cdc.guide import EXAMPLE, GUARANTEES
-from tidegate.connectors.postgres_cdc.keys import CONFIG
+from tidegate.connectors.postgres_cdc.keys import CONFIG, DEBEZIUM
 from tidegate.connectors.postgres_cdc.preview import PostgresPreviewTask
 from tidegate.connectors.postgres_cdc.task import PostgresCdcTask
 from tidegate.errors import ConfigProblem, TidegateError
@@ -34,7 +35,12 @@ class PostgresCdcConnector(SourceConnector):
     preview_class: ClassVar[type[SourceTask] | None] = PostgresPreviewTask
 
     def validate(self, config: Config) -> Sequence[ConfigProblem]:
-        problems = [*filter_problems(config), *mask_problems(config.originals)]
+        problems = [
+            *DEBEZIUM.problems(config.originals),
+            *filter_problems(config),
+            *event_problems(config),
+            *mask_problems(config.originals),
+        ]
         return problems or _server_problems(config)
 
     def task_configs(self, config: Config, max_tasks: int) -> Sequence[Mapping[str, str]]:

@@ -51,7 +51,13 @@ after a restart. A row is told at a place in the stream where it is what the cha
 - Incremental snapshots write nothing into the database.
 - Only `pgoutput` is a plugin; signals come through the table only.
 - `transaction.id` is the same for all events of a transaction; Debezium puts each event's own place in the log into it.
-- Schemas carry no default values of columns.
+- Defaults of columns are in the schemas where they are constants, arrays and bytea too; where one is a function,
+  Debezium tells a zero (1970 for `now()`), which no row has. Here it is then what the rows got that were there when the
+  column was added, if the server knows it, or none. `source.snapshot` has no default and is always told. A null stays
+  null beside a default.
+- Messages of `pg_logical_emit_message` are not told.
+- Keys of Debezium's that have no effect here are logged at the start (`cdc.key_without_effect`); those that would
+  change what is told are refused, with what to write instead.
 
 The same changes told by Debezium 3.3 and by this connector are compared event by event, with their schemas, in
 `tests/integration/connectors/test_postgres_cdc_against_debezium.py`.
@@ -121,7 +127,9 @@ server:
   ones, `SELECT pid, xact_start, query FROM pg_stat_activity ORDER BY xact_start`, and end them.
 - *The server refuses: permission denied.* Rights: see above.
 - *A record is incompatible with an earlier one.* A table was altered in a way that its subject's compatibility
-  level does not allow. The event waits in the dead letter queue, or the task at it.
+  level does not allow. A NOT NULL column goes through under BACKWARD if it was added with a default that is a
+  constant or the same for all rows, such as `now()`; else add it as a nullable column first. The event waits in the
+  dead letter queue, or the task at it.
 - *The server's disk fills.* The connector is stopped or FAILED and its slot holds the log back. Start it, or drop the
   slot if it will not come back. `max_slot_wal_keep_size` bounds what a slot may hold back.
 - *Replication slot ... is used by another session.* Two connectors have the same `slot.name`, or somebody reads it by

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from tidegate.connectors.cdc.debezium_keys import POSTGRES, DebeziumKeys
 from tidegate.connectors.cdc.keys import (
     EVENT_KEYS,
     POLL_KEYS,
@@ -13,13 +14,15 @@ from tidegate.connectors.cdc.keys import (
     filter_keys,
     server_keys,
     snapshot_keys,
+    snapshot_mode,
 )
 from tidegate.sdk.config_def import REQUIRED, ConfigDef, Importance, Type, at_least, between, non_empty, one_of
 
 _DATABASE, _SLOT, _SNAPSHOT, _STREAM = "Database", "Slot and publication", "Snapshot", "Streaming"
 _SLOT_NAME = re.compile(r"[a-z0-9_]{1,63}")
+QUEUE_BYTES = 32 * 1024 * 1024
 SNAPSHOT_MODES = ("initial", "initial_only", "no_data", "never", "always", "when_needed")
-PUBLICATION_MODES = ("all_tables", "filtered", "disabled")
+PUBLICATION_MODES = ("all_tables", "filtered", "no_tables", "disabled")
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 
 
@@ -27,6 +30,16 @@ def _slot(value: Any) -> str | None:
     if _SLOT_NAME.fullmatch(value):
         return None
     return f"{value!r} is no name of a replication slot: use up to 63 of a-z, 0-9 and _"
+
+
+def _plugin(value: Any) -> str | None:
+    if value == "pgoutput":
+        return None
+    return f"{value!r} is not spoken here: write pgoutput, and a slot.name that the server has no slot of yet"
+
+
+def _queue(value: Any) -> str | None:
+    return at_least(64 * 1024)(value) if value else None
 
 
 _OWN = (
@@ -93,7 +106,7 @@ _OWN = (
         "pgoutput",
         Importance.LOW,
         "The logical decoding plugin: pgoutput, which the server has built in.",
-        validator=one_of("pgoutput"),
+        validator=_plugin,
         group=_SLOT,
     )
     .define(
@@ -156,7 +169,8 @@ _OWN = (
         "all_tables",
         Importance.MEDIUM,
         "What is done where the publication is missing: all_tables makes one for all tables (needs a superuser), "
-        "filtered makes one of the captured tables and alters it when they change, disabled fails.",
+        "filtered makes one of the captured tables and alters it when they change, no_tables makes one without tables, "
+        "to be altered by hand, disabled fails.",
         validator=one_of(*PUBLICATION_MODES),
         group=_SLOT,
     )
@@ -176,7 +190,7 @@ _OWN = (
         "What is read before streaming. initial: all captured tables at the first start; initial_only: the same and "
         "nothing after it; no_data, also never: nothing; always: all tables at every start; when_needed: as initial, "
         "and again when the slot has been lost.",
-        validator=one_of(*SNAPSHOT_MODES),
+        validator=snapshot_mode(*SNAPSHOT_MODES),
         group=_SNAPSHOT,
     )
     .merged(snapshot_keys("schema", 10_240))
@@ -219,10 +233,11 @@ _OWN = (
     .define(
         "max.queue.size.in.bytes",
         Type.LONG,
-        32 * 1024 * 1024,
+        QUEUE_BYTES,
         Importance.MEDIUM,
-        "Most memory for changes that are received and not yet taken; the server waits while it is full.",
-        validator=at_least(64 * 1024),
+        "Most memory for changes that are received and not yet taken; the server waits while it is full. 0 for the "
+        "default: it is never without bound.",
+        validator=_queue,
         group=_STREAM,
     )
     .merged(POLL_KEYS)
@@ -288,3 +303,4 @@ _TYPES = (
 )
 
 CONFIG = TOPIC_KEYS.merged(_OWN, filter_keys("schema"), EVENT_KEYS, TYPE_KEYS, _TYPES)
+DEBEZIUM = DebeziumKeys(CONFIG, POSTGRES)

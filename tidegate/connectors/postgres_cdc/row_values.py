@@ -88,7 +88,7 @@ def rows_struct(schema: TableSchema, values: RowValues, count: int, *, fill: boo
             if fill or values.problems:
                 array = filled(array)
             else:
-                broken.append(column.field.name)
+                broken.append(schema.relation.columns[index].name)
         if column.mask is not None:
             array = column.mask(array)
         arrays.append(array)
@@ -114,7 +114,7 @@ def keys_struct(schema: TableSchema, values: RowValues) -> pa.StructArray | None
             if values.problems:
                 array = filled(array)
             else:
-                broken.append(one.name)
+                broken.append(schema.relation.columns[index].name)
         arrays.append(array)
     if broken:
         raise NullInRequiredError(broken)

@@ -236,7 +236,7 @@ def ensure_publication(catalogue: Catalogue, config: Config, captured: Callable[
     """
     name, mode = config["publication.name"], config["publication.autocreate.mode"]
     found = catalogue.ask("SELECT puballtables FROM pg_publication WHERE pubname = %s", [name])
-    if mode == "disabled" or (mode == "all_tables" and found):
+    if mode == "disabled" or (mode in ("all_tables", "no_tables") and found):
         if not found:
             raise FatalError(
                 f"Publication {name} does not exist, and publication.autocreate.mode is disabled.",
@@ -247,6 +247,9 @@ def ensure_publication(catalogue: Catalogue, config: Config, captured: Callable[
     option = sql.SQL(" WITH (publish_via_partition_root = true)") if roots else sql.SQL("")
     if mode == "all_tables":
         _run(catalogue, sql.SQL("CREATE PUBLICATION {} FOR ALL TABLES{}").format(sql.Identifier(name), option))
+        return
+    if mode == "no_tables":
+        _run(catalogue, sql.SQL("CREATE PUBLICATION {}{}").format(sql.Identifier(name), option))
         return
     if found and found[0][0]:
         return

@@ -13,9 +13,10 @@ from tidegate.connectors.cdc.masking import ColumnMasks, Mask
 from tidegate.connectors.cdc.message_keys import MessageKeys
 from tidegate.connectors.cdc.topic_names import TopicNames
 from tidegate.connectors.postgres_cdc.catalogue import TableFacts
-from tidegate.connectors.postgres_cdc.column_types import ColumnType, Modes, PgType, column_type
-from tidegate.connectors.postgres_cdc.relation import FULL, Relation
+from tidegate.connectors.postgres_cdc.column_types import MODIFIER_HEADER, ColumnType, Modes, PgType, column_type
+from tidegate.connectors.postgres_cdc.relation import FULL, Relation, RelationColumn
 from tidegate.connectors.postgres_cdc.source_block import SOURCE
+from tidegate.records.field_default import with_default
 from tidegate.sdk.config_def import Config
 
 _BUILTIN_SCHEMAS = ("pg_catalog", "information_schema", "pg_toast")
@@ -103,7 +104,10 @@ class SchemaRules:
             kind = column_type(type_of(column.type_oid), column.modifier, self.modes)
             required = (column.name in facts.required or index in key) and column.name not in nullable
             mask = self.masks.mask(table, column.name) if pa.types.is_string(kind.type) else None
-            field = kind.field(column.name, nullable=not required)
+            field = kind.field(self.names.field(column.name), nullable=not required)
+            default = self._default(type_of(column.type_oid), column, kind, facts)
+            if default is not None:
+                field = with_default(field, default if mask is None else mask(default))
             columns[index] = CapturedColumn(index, kind, field, column.identity, mask)
         shape = EventShape(
             self.names.data(table),
@@ -115,6 +119,15 @@ class SchemaRules:
             SOURCE,
         )
         return TableSchema(relation, columns, tuple(row), tuple(key), shape)
+
+    @staticmethod
+    def _default(pg: PgType, column: RelationColumn, kind: ColumnType, facts: TableFacts) -> pa.Array | None:
+        text = facts.defaults.get(column.name)
+        if text is None:
+            return None
+        if pg.name == "bpchar":
+            text = text.ljust(column.modifier - MODIFIER_HEADER)
+        return kind.default(text)
 
 
 def schema_rules(config: Config) -> SchemaRules:

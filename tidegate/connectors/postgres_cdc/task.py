@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from tidegate.connectors.cdc.heartbeat import Heartbeat
 from tidegate.connectors.cdc.incremental import Incremental
+from tidegate.connectors.cdc.keys import current_snapshot_mode
 from tidegate.connectors.cdc.table_id import TableId
 from tidegate.connectors.cdc.topic_names import TopicNames
 from tidegate.connectors.postgres_cdc.catalogue import Catalogue
@@ -19,6 +20,7 @@ from tidegate.connectors.postgres_cdc.change_decoder import ChangeDecoder, Decod
 from tidegate.connectors.postgres_cdc.connection import Server
 from tidegate.connectors.postgres_cdc.incremental_reader import IncrementalReader
 from tidegate.connectors.postgres_cdc.key_order import KeyOrder
+from tidegate.connectors.postgres_cdc.keys import DEBEZIUM, QUEUE_BYTES
 from tidegate.connectors.postgres_cdc.lsn import lsn_text
 from tidegate.connectors.postgres_cdc.position import Position
 from tidegate.connectors.postgres_cdc.receiver import Receiver
@@ -59,6 +61,7 @@ class PostgresCdcTask(SourceTask):
 
     def start(self, config: Config, context: SourceContext) -> None:
         self._config, self._context = config, context
+        DEBEZIUM.warn(config.originals)
         self._server = Server(config, application=f"tidegate {context.connector}")
         self._catalogue = Catalogue(self._server)
         self._names = TopicNames.from_config(config)
@@ -67,7 +70,7 @@ class PostgresCdcTask(SourceTask):
         self._blocks = SourceBlocks(self._names.prefix, config["database.dbname"])
         self._heartbeat = Heartbeat(self._names, config["heartbeat.interval.ms"])
         self._slot = Slot(self._catalogue, config, self._server.application)
-        self._wait: float = config["poll.interval.ms"] / 1000
+        self._wait: float = min(config["poll.interval.ms"], 1000) / 1000
         self._lag_due = 0.0
         self._idle_end = 0
         self._idle_told_at = 0.0
@@ -117,7 +120,7 @@ class PostgresCdcTask(SourceTask):
         return self._rules.capture.table(table) or table.name == self._config["signal.data.collection"]
 
     def _begin(self, position: Position | None) -> None:
-        mode: str = self._config["snapshot.mode"]
+        mode = current_snapshot_mode(self._config["snapshot.mode"])
         state = self._slot.state()
         why_lost = self._slot.why_lost(state, position)
         if position is not None and why_lost:
@@ -184,6 +187,7 @@ class PostgresCdcTask(SourceTask):
             config["tombstones.on.delete"],
             config["provide.transaction.metadata"],
             config["unavailable.value.placeholder"],
+            config["skip.messages.without.change"],
         )
         rules_of_tables = self._rules
         if config["signal.data.collection"]:
@@ -215,7 +219,7 @@ class PostgresCdcTask(SourceTask):
             replication,
             position.lsn_commit,
             status_seconds=config["status.update.interval.ms"] / 1000,
-            most_bytes=config["max.queue.size.in.bytes"],
+            most_bytes=config["max.queue.size.in.bytes"] or QUEUE_BYTES,
             most_messages=config["max.batch.size"],
         )
         self._receiver.start()

@@ -60,7 +60,8 @@ def admit(known: pa.StructType, new: pa.StructType, mode: str) -> Admission:
     - FULL: what is new joins the files, and types stay the same, for they would have to be promotable both ways.
 
     A field that joins is nullable in the files, for the rows before have no value for it; whether it needs a default is
-    the registry's to judge, and its default does not reach this place.
+    the registry's to judge. A default fills in nothing here: a record that lacks a field may be newer than the files as
+    well as older, and the field was dropped then.
 
     Args:
         known: what the topic's files are written with.

@@ -9,7 +9,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.connectors.cdc.change_batch import NEW_KEY, OLD_KEY, Changes, EventShape, change_batch
+from tidegate.connectors.cdc.change_batch import NEW_KEY, OLD_KEY, Changes, EventShape, change_batch, with_changes_only
 from tidegate.records.envelope import Batch
 
 ROW = [pa.field("id", pa.int32(), nullable=False), pa.field("name", pa.string())]
@@ -22,13 +22,18 @@ Row = dict[str, Any] | None
 
 def batch_of(*events: tuple[str, Row, Row], tombstones: bool = True, shape: EventShape = SHAPE) -> Batch:
     """Events as (op, before, after)."""
+    return change_batch(shape, changes_of(*events, shape=shape), tombstones=tombstones)
+
+
+def changes_of(*events: tuple[str, Row, Row], shape: EventShape = SHAPE) -> Changes:
+    """Events as (op, before, after)."""
     before = [event[1] for event in events]
     after = [event[2] for event in events]
 
     def keys(rows: list[Row]) -> pa.StructArray:
         return pa.array([None if row is None else {"id": row["id"]} for row in rows], pa.struct(KEY))
 
-    changes = Changes(
+    return Changes(
         np.frombuffer("".join(event[0] for event in events).encode(), np.uint8),
         pa.array(before, pa.struct(ROW)),
         pa.array(after, pa.struct(ROW)),
@@ -36,7 +41,6 @@ def batch_of(*events: tuple[str, Row, Row], tombstones: bool = True, shape: Even
         keys(after) if shape.key else None,
         pa.array([{"table": "t"}] * len(events), SOURCE.type),
     )
-    return change_batch(shape, changes, tombstones=tombstones)
 
 
 def told(batch: Batch) -> list[tuple[Any, ...]]:
@@ -51,6 +55,23 @@ def told(batch: Batch) -> list[tuple[Any, ...]]:
 
 
 A, B = {"id": 1, "name": "a"}, {"id": 2, "name": "b"}
+
+
+def test_updates_that_change_nothing_are_left_out() -> None:
+    other: Row = {"id": 1, "name": "b"}
+    nothing: Row = {"id": 1, "name": None}
+    same: list[tuple[str, Row, Row]] = [("u", A, A), ("u", nothing, nothing)]
+    others: list[tuple[str, Row, Row]] = [
+        ("c", None, A),
+        ("u", A, other),
+        ("u", None, A),
+        ("u", A, nothing),
+        ("d", A, None),
+        ("u", A, B),
+    ]
+    left = with_changes_only(changes_of(*same, *others))
+    assert left.before is not None
+    assert list(zip(map(chr, left.op), left.before.to_pylist(), left.after.to_pylist(), strict=True)) == others
 
 
 def test_a_delete_is_followed_by_a_tombstone() -> None:

@@ -10,9 +10,27 @@ import pytest
 from tidegate.connectors.cdc.filters import CaptureFilter, Choice
 from tidegate.connectors.cdc.masking import ColumnMasks, mask_problems
 from tidegate.connectors.cdc.message_keys import MessageKeys, message_keys_problem
+from tidegate.connectors.cdc.name_adjustment import adjuster
 from tidegate.connectors.cdc.name_patterns import patterns_problem
 from tidegate.connectors.cdc.table_id import TableId
 from tidegate.connectors.cdc.topic_names import TopicNames
+
+
+@pytest.mark.parametrize(
+    ("mode", "name", "adjusted"),
+    [
+        ("none", "my shop.1", "my shop.1"),
+        ("avro", "my-shop", "my_shop"),
+        ("avro", "1st", "_1st"),
+        ("avro", "a.b", "a_b"),
+        ("avro_unicode", "a_b-c", "a_u005fb_u002dc"),
+        ("avro_unicode", "1é", "_u0031_u00e9"),
+    ],
+)
+def test_names_that_avro_allows(mode: str, name: str, adjusted: str) -> None:
+    assert adjuster(mode, dots=False)(name) == adjusted
+    assert adjuster(mode, dots=True)("shop.public.orders") == "shop.public.orders"
+
 
 ORDERS = TableId("public", "orders")
 

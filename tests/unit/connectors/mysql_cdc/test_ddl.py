@@ -19,8 +19,12 @@ from tidegate.connectors.mysql_cdc.ddl import (
     Truncate,
     Unknown,
     changes,
+    constant,
     type_of,
 )
+from tidegate.connectors.mysql_cdc.default_text import told_default
+from tidegate.connectors.mysql_cdc.sql_tokens import Kind, Token
+from tidegate.connectors.mysql_cdc.statement_time import StatementTime
 
 T = TableId("d", "t")
 CONTEXT = Context("d", charset_of={"d": "utf8mb4", "e": "latin1"}.get)
@@ -61,7 +65,7 @@ def test_a_table_with_everything() -> None:
         T,
         (
             Column("id", "int", 10, unsigned=True, nullable=False),
-            Column("na`me", "enum", charset="latin1", values=("a", "b,c)", "d'e")),
+            Column("na`me", "enum", charset="latin1", values=("a", "b,c)", "d'e"), default="a"),
             Column("ts", "timestamp", 3, nullable=False),
             Column("price", "decimal", 10, 2),
             Column("j", "json", charset="latin2"),
@@ -78,6 +82,97 @@ def test_a_table_with_everything() -> None:
         {"one": ("price",)},
         "latin2",
     )
+
+
+@pytest.mark.parametrize(
+    ("kind", "literal", "text"),
+    [
+        ("int", "0", "0"),
+        ("int", "- 5", "-5"),
+        ("int", "(7)", "7"),
+        ("int", "'8'", "8"),
+        ("int", "0x10", "16"),
+        ("int", "TRUE", "1"),
+        ("int", "NULL", None),
+        ("int", "(1 + 1)", None),
+        ("int", "1.5", "2"),
+        ("int", "1e3", "1000"),
+        ("int", "'x'", None),
+        ("tinyint(1)", "false", "0"),
+        ("decimal(10,2)", "1.005", "1.01"),
+        ("decimal(60,2)", "12345678901234567890123456789012345678901234567890.5", f"{'1234567890' * 5}.50"),
+        ("set('a','B','c')", "'c,b'", "B,c"),
+        ("decimal(10,2)", "-1.50", "-1.50"),
+        ("double", "1e3", "1e3"),
+        ("varchar(9)", "'it''s'", "it's"),
+        ("varchar(9)", "_utf8mb4'x'", "x"),
+        ("varchar(9)", "5", "5"),
+        ("varchar(9)", "x'41'", "A"),
+        ("text", "('long')", "long"),
+        ("text", "(concat('a', 'b'))", None),
+        ("binary(3)", "'a'", "a\0\0"),
+        ("varbinary(3)", "x'00FF'", "\x00\u00ff"),
+        ("bit(1)", "b'1'", "\1"),
+        ("bit(10)", "0b1100000001", "\3\1"),
+        ("bit(1)", "2", None),
+        ("enum('New','old')", "'new'", "New"),
+        ("enum('a')", "'b'", None),
+        ("date", "'2020-01-02'", "2020-01-02"),
+        ("datetime", "'0000-00-00 00:00:00'", "0000-00-00"),
+        ("datetime", "CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP", None),
+        ("timestamp", "0", "0000-00-00"),
+        ("timestamp", "'2020-01-01 00:00:00'", None),
+        ("uuid", "uuid()", None),
+    ],
+)
+def test_a_default(kind: str, literal: str, text: str | None) -> None:
+    made = created(f"CREATE TABLE t (c {kind} NOT NULL DEFAULT {literal} COMMENT 'DEFAULT 1', d int)")
+    assert [one.default for one in made.columns] == [text, None]
+    again = altered(f"ALTER TABLE t ALTER COLUMN c SET DEFAULT {literal}", created(f"CREATE TABLE t (c {kind}, d int)"))
+    assert again.columns[0].default == text
+
+
+@pytest.mark.parametrize(
+    ("kind", "zone", "text"),
+    [
+        ("timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP", None, "2020-01-02 03:04:05"),
+        ("timestamp(3) DEFAULT now(3) ON UPDATE now(3)", "SYSTEM", "2020-01-02 03:04:05.678"),
+        ("datetime DEFAULT CURRENT_TIMESTAMP()", "+02:00", "2020-01-02 05:04:05"),
+        ("datetime(6) DEFAULT LOCALTIMESTAMP(6)", "-03:30", "2020-01-01 23:34:05.678901"),
+        ("datetime DEFAULT CURRENT_TIMESTAMP", "Europe/Berlin", "2020-01-02 04:04:05"),
+        ("datetime DEFAULT CURRENT_TIMESTAMP", "SYSTEM", None),
+        ("datetime DEFAULT CURRENT_TIMESTAMP", None, None),
+    ],
+)
+def test_rows_get_the_time_in_a_column_that_is_added(kind: str, zone: str | None, text: str | None) -> None:
+    moment = StatementTime(1_577_934_245_678_901, zone)
+    for statement in (f"ALTER TABLE t ADD c {kind}", f"ALTER TABLE t ADD (c {kind})"):
+        (change,) = changes(statement, Context("d", time=moment))
+        assert isinstance(change, Alter)
+        assert change.change(BASE).columns[-1].default == text
+    for statement in (f"ALTER TABLE t MODIFY b {kind}", f"ALTER TABLE t CHANGE b c {kind}"):
+        (change,) = changes(statement, Context("d", time=moment))
+        assert isinstance(change, Alter)
+        assert change.change(BASE).columns[-1].default is None
+
+
+def test_a_default_that_is_dropped_still_stands_for_older_records() -> None:
+    made = created("CREATE TABLE t (c int NOT NULL DEFAULT 1)")
+    assert altered("ALTER TABLE t ALTER c DROP DEFAULT, ALTER INDEX i INVISIBLE", made) == made
+    assert altered("ALTER TABLE t MODIFY c int NOT NULL", made).columns[0].default is None
+
+
+def test_the_catalogues_defaults() -> None:
+    assert constant("'it''s'") == Token(Kind.STRING, "it's")
+    assert [constant(text) for text in ("current_timestamp()", "NULL", "1 + 1", "uuid()")] == [None] * 4
+    told = {"int": "5", "varchar(9)": "b'x", "bit(2)": "b'11'", "varbinary(9)": "0x00FF", "datetime": "2020-01-01"}
+    assert [told_default(type_of("c", kind), text) for kind, text in told.items()] == [
+        "5",
+        "b'x",
+        "\3",
+        "\x00\u00ff",
+        "2020-01-01",
+    ]
 
 
 def test_character_sets_come_from_column_table_and_database() -> None:
@@ -180,4 +275,9 @@ def test_types_of_the_catalogue() -> None:
 
 
 def test_what_is_kept_is_read_again() -> None:
-    assert TableDefinition.of(T, BASE.kept()) == BASE
+    made = altered("ALTER TABLE t ADD c int DEFAULT 5", BASE)
+    assert TableDefinition.of(T, made.kept()) == made
+
+
+def test_what_was_kept_without_defaults_is_read() -> None:
+    assert Column.of(["c", "int", None, None, 0, None, [], 1]) == Column("c", "int")
