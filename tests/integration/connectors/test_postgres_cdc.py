@@ -699,8 +699,7 @@ def test_ranges_of_one_table_at_once_go_on_where_they_were(capture: Capture, id_
     assert capture.ledger.rows("p.public.large") == capture.table("large")
 
 
-def test_parts_of_a_table_without_a_key_are_read_at_once(capture: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tidegate.connectors.postgres_cdc.snapshot_reader._WHOLE_BYTES", 0)
+def test_parts_of_a_table_without_a_key_are_read_at_once(capture: Capture) -> None:
     _large(capture, "int", key=False)
     capture.configure(snapshot_max_threads="3", snapshot_fetch_size="100", message_key_columns="public.large:id")
     capture.start().catch_up()
@@ -714,17 +713,37 @@ def test_parts_of_a_table_without_a_key_are_read_at_once(capture: Capture, monke
     assert [sum(place.startswith(word) for place in places) for word in ("first", "last")] == [1, 1]
 
 
-def test_a_small_table_without_a_key_is_told_once_whatever_dies(capture: Capture) -> None:
-    capture.sql.execute("CREATE TABLE keyless (id int, v text)")
-    capture.sql.execute("INSERT INTO keyless SELECT i, 'v' FROM generate_series(1, 500) i")
-    capture.configure(snapshot_fetch_size="10", message_key_columns="public.keyless:id")
-    while "p.public.keyless" not in capture.ledger.tables:
+def _within(capture: Capture, table: str) -> bool:
+    return capture.harness.telling == f"p.public.{table}"
+
+
+@pytest.mark.parametrize("threads", ["1", "3"])
+def test_tables_without_a_key_are_told_once_whatever_dies_in_them(capture: Capture, threads: str) -> None:
+    names = ("bare", "large")
+    capture.sql.execute("CREATE TABLE bare (id int, v text, filler text)")
+    capture.sql.execute("INSERT INTO bare SELECT i, 'v', 'x' FROM generate_series(1, 500) i")
+    _large(capture, "int", key=False)
+    for name in names:
+        capture.sql.execute(f"ALTER TABLE {name} REPLICA IDENTITY FULL")
+    capture.configure(
+        snapshot_fetch_size="100", snapshot_max_threads=threads, message_key_columns="public.(bare|large):id"
+    )
+    for number, name in enumerate(("bare", "bare", "large", "large")):
         capture.start()
-        capture.poll()
-        capture.poll(commit=False)
+        # Within the table, of which nothing is committed then.
+        capture.until(partial(_within, capture, name))
         capture.crash()
+        assert not capture.ledger.rows(f"p.public.{name}")
+        for each in names:
+            capture.sql.execute(f"UPDATE {each} SET v = v || '+' WHERE id % 7 = 0")
+            capture.sql.execute(f"DELETE FROM {each} WHERE id %% 101 = %s", [number])
+            capture.sql.execute(
+                f"INSERT INTO {each} SELECT i, 'n', '' FROM generate_series(%s::int, %s::int) i",
+                [9000 + number * 10, 9009 + number * 10],
+            )
     capture.start().catch_up()
-    assert capture.ledger.rows("p.public.keyless") == capture.table("keyless")
+    for name in names:
+        assert capture.ledger.rows(f"p.public.{name}") == capture.table(name)
 
 
 def test_a_table_is_altered_while_ranges_of_it_are_read(capture: Capture) -> None:

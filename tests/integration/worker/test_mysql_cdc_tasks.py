@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from tests.integration.connectors.change_ledger import ChangeLedger
 from tests.integration.worker.lab import DEADLINE, Lab, task_processes
+from tests.integration.worker.whole_table import ROWS, each_row_is_told_once
 from tests.support.eventually import eventually
 from tests.support.needs_mariadb import install_or_skip
 from tidegate.devstack import MariaDB
@@ -138,15 +140,15 @@ class Topics:
         self._consumer.close()
 
 
-async def test_killed_tasks_and_a_killed_server_lose_and_double_nothing(lab: Lab, server: MariaDB) -> None:
-    config = {
+def _config(server: MariaDB, database: str, server_id: str) -> dict[str, str]:
+    return {
         "connector.class": "mysql-cdc",
         "database.hostname": server.host,
         "database.port": str(server.port("mariadb")),
         "database.user": server.user,
         "database.password": server.password,
-        "database.server.id": "7001",
-        "database.include.list": "shop",
+        "database.server.id": server_id,
+        "database.include.list": database,
         "topic.prefix": "p",
         "snapshot.fetch.size": "50",
         "max.batch.bytes": "65536",
@@ -156,6 +158,10 @@ async def test_killed_tasks_and_a_killed_server_lose_and_double_nothing(lab: Lab
         "topic.creation.default.replication.factor": "1",
         "retry.backoff.ms": "200",
     }
+
+
+async def test_killed_tasks_and_a_killed_server_lose_and_double_nothing(lab: Lab, server: MariaDB) -> None:
+    config = _config(server, "shop", "7001")
     topics = Topics(lab.broker.bootstrap_servers)
     try:
         with lab.worker() as worker, Shop(server) as shop:
@@ -183,6 +189,18 @@ async def test_killed_tasks_and_a_killed_server_lose_and_double_nothing(lab: Lab
             _verify(shop, topics.ledger)
     finally:
         topics.close()
+
+
+@pytest.mark.apache_kafka
+@pytest.mark.parametrize("broker", ["apache-kafka"], indirect=True)
+async def test_a_large_table_without_a_key_is_told_once_by_a_killed_task(broker_lab: Lab, server: MariaDB) -> None:
+    database = f"bare_{uuid.uuid4().hex[:12]}"
+    server.create_database(database)
+    with server.connect(database) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE bare (id int, v varchar(100))")
+        cursor.execute(f"INSERT INTO bare SELECT seq, repeat('x', 100) FROM seq_1_to_{ROWS}")
+    config = _config(server, database, "7002") | {"snapshot.fetch.size": "10240"}
+    await each_row_is_told_once(broker_lab, config, f"p.{database}.bare")
 
 
 def _verify(shop: Shop, ledger: ChangeLedger) -> None:

@@ -18,7 +18,7 @@ SELECT typname, typtype::text, typbasetype, typtypmod, typelem, typsubscript::te
 FROM pg_type WHERE oid = %s
 """
 _COLUMNS = """
-SELECT attname, atttypid, atttypmod, attnotnull, attgenerated <> ''
+SELECT attname, atttypid, atttypmod, attnotnull, attgenerated::text
 FROM pg_attribute WHERE attrelid = %s AND attnum > 0 AND NOT attisdropped ORDER BY attnum
 """
 _PRIMARY_KEY = """
@@ -34,10 +34,15 @@ JOIN pg_namespace n ON n.nspname = p.schemaname
 JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename
 WHERE p.pubname = %s ORDER BY 2, 3
 """
-_ROW_FILTER = "SELECT rowfilter FROM pg_publication_tables WHERE pubname = %s AND schemaname = %s AND tablename = %s"
-_PUBLISHED_COLUMNS = (
-    "SELECT attnames FROM pg_publication_tables WHERE pubname = %s AND schemaname = %s AND tablename = %s"
-)
+# Not the view pg_publication_tables: it opens every table of the publication, and so waits for whoever alters one.
+_PUBLISHED_PART = """
+SELECT (SELECT array_agg(attname) FROM pg_attribute WHERE attrelid = r.prrelid AND attnum = ANY (r.prattrs::int2[])),
+    CASE WHEN r.prqual IS NOT NULL THEN pg_get_expr(r.prqual, r.prrelid) END
+FROM pg_publication p JOIN pg_publication_rel r ON r.prpubid = p.oid JOIN pg_class c ON c.oid = r.prrelid
+WHERE p.pubname = %s AND c.oid = %s AND NOT p.puballtables
+  AND NOT EXISTS (SELECT FROM pg_publication_namespace n WHERE n.pnpubid = p.oid AND n.pnnspid = c.relnamespace)
+"""
+_GENERATED_PUBLISHED = "SELECT pubgencols = 's' FROM pg_publication WHERE pubname = %s"
 _TABLES = """
 SELECT n.nspname, c.relname
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -55,6 +60,7 @@ SELECT t.oid, coalesce(sum(pg_relation_size(p.relid)), pg_relation_size(t.oid)):
 FROM unnest(%s::oid[]) AS t (oid) LEFT JOIN LATERAL pg_partition_tree(t.oid) AS p ON true GROUP BY t.oid
 """
 _COLUMN_LISTS_SINCE = 150000
+_GENERATED_SINCE = 180000
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,23 +176,24 @@ class Catalogue:
 
     def relation(self, oid: int, table: TableId, identity: str, publication: str, version: int) -> Relation:
         """A table as the replication stream would describe it now."""
-        chosen: set[str] | None = None
-        if version >= _COLUMN_LISTS_SINCE:
-            found = self.ask(_PUBLISHED_COLUMNS, [publication, *table])
-            chosen = set(found[0][0]) if found and found[0][0] else None
+        names, _ = self._published_part(oid, publication, version)
+        stored = version >= _GENERATED_SINCE and self.ask(_GENERATED_PUBLISHED, [publication]) == [(True,)]
         columns = tuple(
             RelationColumn(name, type_oid, modifier, False)
             for name, type_oid, modifier, _, generated in self.ask(_COLUMNS, [oid])
-            if (not generated if chosen is None else name in chosen)
+            if (not generated or (stored and generated == "s") if names is None else name in names)
         )
         return Relation(oid, table, identity, columns)
 
-    def row_filter(self, table: TableId, publication: str, version: int) -> str:
+    def row_filter(self, oid: int, publication: str, version: int) -> str:
         """The condition of the rows of a table that a publication publishes; empty for all rows."""
-        if version < _COLUMN_LISTS_SINCE:
-            return ""
-        found = self.ask(_ROW_FILTER, [publication, *table])
-        return str(found[0][0]) if found and found[0][0] else ""
+        return self._published_part(oid, publication, version)[1]
+
+    def _published_part(self, oid: int, publication: str, version: int) -> tuple[frozenset[str] | None, str]:
+        """Which columns of a table are published, None for all, and the condition of its rows."""
+        found = self.ask(_PUBLISHED_PART, [publication, oid]) if version >= _COLUMN_LISTS_SINCE else []
+        names, condition = found[0] if found else (None, None)
+        return None if names is None else frozenset(names), condition or ""
 
     def tables(self, *, roots: bool) -> list[TableId]:
         """All permanent tables.
