@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.integration.connectors.change_ledger import ChangeLedger
+from tests.integration.connectors.postgres_capture import DEADLINE, DEBIAN, Capture, captured
 from tests.integration.connectors.source_harness import MemorySourceContext, SourceHarness
 from tests.support.eventually import eventually
 from tests.unit.converters.memory_registry import MemoryRegistry
@@ -24,126 +24,25 @@ from tidegate.converters.avro import AvroConverter
 from tidegate.devstack import Postgres
 from tidegate.errors import FatalError, RetriableError, TidegateError
 
-_DEBIAN = Path("/usr/lib/postgresql/15/bin")
-_DEADLINE = 60.0
 _QUIET_POLLS = 3
 
 
 @pytest.fixture(scope="module", params=["18", "15"])
 def server(request: pytest.FixtureRequest, state_dir: Path) -> Iterator[Postgres]:
     """PostgreSQL of the wheel and of Debian."""
-    if request.param == "15" and not (_DEBIAN / "postgres").exists():
+    if request.param == "15" and not (DEBIAN / "postgres").exists():
         pytest.skip("Debian's PostgreSQL 15 is not installed")
     settings = {"max_wal_senders": "20", "max_replication_slots": "20", "wal_sender_timeout": "10s"}
-    programs = _DEBIAN if request.param == "15" else None
+    programs = DEBIAN if request.param == "15" else None
     with Postgres(state_dir, name=f"cdc-{request.param}", settings=settings, programs=programs) as component:
         yield component
-
-
-class Capture:
-    """A database and a connector that captures it into a ledger."""
-
-    def __init__(self, server: Postgres, database: str) -> None:
-        self.server = server
-        self.database = database
-        self.sql = psycopg.connect(server.url(database), autocommit=True)
-        self.ledger = ChangeLedger()
-        self.harness = self._harness({})
-        self._taken = 0
-
-    def _harness(self, more: dict[str, str]) -> SourceHarness:
-        config = {
-            "database.hostname": self.server.host,
-            "database.port": str(self.server.port("postgres")),
-            "database.user": "postgres",
-            "database.password": "tidegate",
-            "database.dbname": self.database,
-            "topic.prefix": "p",
-            "slot.name": self.database,
-            "slot.retry.delay.ms": "1000",
-            "poll.interval.ms": "100",
-            **more,
-        }
-        return SourceHarness(PostgresCdcConnector(), config)
-
-    def configure(self, **more: str) -> Capture:
-        """Other keys, dots written as underscores."""
-        self.harness.config |= {name.replace("__", "-").replace("_", "."): value for name, value in more.items()}
-        return self
-
-    def start(self) -> Capture:
-        """Starts the task."""
-        self.harness.start()
-        return self
-
-    def poll(self, *, commit: bool = True) -> int:
-        """One poll; what is committed goes to the ledger."""
-        found = self.harness.poll(commit=commit)
-        fresh = self.harness.committed[self._taken :]
-        self._taken = len(self.harness.committed)
-        self.ledger.take(one.batch for one in fresh if one.batch.topic.startswith("p.public."))
-        return found
-
-    def until(self, done: Callable[[], Any]) -> None:
-        """Polls until something holds."""
-        end = time.monotonic() + _DEADLINE
-        while not done():
-            assert time.monotonic() < end, f"never happened; told were {self.ledger.events[-20:]}"
-            self.poll()
-
-    def catch_up(self) -> None:
-        """Polls until a change made now has come, and so all before it."""
-        mark = uuid.uuid4().hex
-        self.sql.execute("INSERT INTO mark VALUES (%s)", [mark])
-        self.until(lambda: (mark,) in self.ledger.rows("p.public.mark"))
-
-    def crash(self) -> None:
-        """The task is gone, and whatever it had not committed."""
-        self.harness.crash()
-
-    def table(self, name: str, key: int = 1) -> dict[tuple[Any, ...], dict[str, Any]]:
-        """The table's rows by their first columns."""
-        cursor = self.sql.execute(f"SELECT * FROM {name}")
-        names = [column.name for column in cursor.description or ()]
-        return {row[:key]: dict(zip(names, row, strict=True)) for row in cursor.fetchall()}
-
-    def confirmed(self) -> int:
-        """What the server may forget."""
-        row = self.sql.execute(
-            "SELECT confirmed_flush_lsn - '0/0'::pg_lsn FROM pg_replication_slots WHERE slot_name = %s", [self.database]
-        ).fetchone()
-        assert row is not None
-        return int(row[0])
-
-    def close(self) -> None:
-        """Leaves nothing behind."""
-        self.crash()
-        self.sql.close()
-        with psycopg.connect(self.server.url(), autocommit=True) as connection:
-            drop = "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = %s"
-
-            def dropped() -> bool:
-                with contextlib.suppress(psycopg.errors.ObjectInUse):
-                    connection.execute(drop, [self.database])
-                    return True
-                return False
-
-            eventually(dropped, timeout=_DEADLINE)
 
 
 @pytest.fixture
 def capture(server: Postgres) -> Iterator[Capture]:
     """A database of its own with a table ``t`` of 100 rows and one for marks."""
-    name = f"cdc_{uuid.uuid4().hex[:12]}"
-    server.create_database(name)
-    made = Capture(server, name)
-    made.sql.execute("CREATE TABLE mark (id text PRIMARY KEY)")
-    made.sql.execute("CREATE TABLE t (id int PRIMARY KEY, v text)")
-    made.sql.execute("INSERT INTO t SELECT i, 'v' || i FROM generate_series(1, 100) i")
-    try:
+    with captured(server) as made:
         yield made
-    finally:
-        made.close()
 
 
 def _churn(capture: Capture, stopping: threading.Event) -> threading.Thread:
@@ -370,7 +269,7 @@ def test_before_is_the_whole_row_with_full_identity(capture: Capture) -> None:
 def test_a_lost_slot_is_told_at_once_with_the_remedy(capture: Capture) -> None:
     capture.start().catch_up()
     capture.crash()
-    eventually(lambda: _dropped(capture), timeout=_DEADLINE)
+    eventually(lambda: _dropped(capture), timeout=DEADLINE)
     with pytest.raises(FatalError, match=r"is lost: it does not exist any more\..*snapshot\.mode=initial"):
         capture.start()
 
@@ -391,7 +290,7 @@ def test_an_invalidated_slot_is_told_at_once_with_the_remedy(capture: Capture) -
         return row == ("lost",)
 
     try:
-        eventually(lost, timeout=_DEADLINE)
+        eventually(lost, timeout=DEADLINE)
         with pytest.raises(FatalError, match=r"is lost: it was invalidated.*max_slot_wal_keep_size"):
             capture.start()
     finally:
@@ -401,7 +300,7 @@ def test_an_invalidated_slot_is_told_at_once_with_the_remedy(capture: Capture) -
 
 def _made_anew(capture: Capture) -> None:
     capture.sql.execute("INSERT INTO t VALUES (777, 'before the other slot')")
-    eventually(lambda: _dropped(capture), timeout=_DEADLINE)
+    eventually(lambda: _dropped(capture), timeout=DEADLINE)
     capture.sql.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", [capture.database])
 
 
@@ -434,7 +333,7 @@ def test_a_slot_that_somebody_else_moved_on_is_told_at_once(capture: Capture) ->
             return True
         return False
 
-    eventually(advanced, timeout=_DEADLINE)
+    eventually(advanced, timeout=DEADLINE)
     with pytest.raises(FatalError, match=r"somebody else has read it or moved it on"):
         capture.start()
 
@@ -479,7 +378,7 @@ def test_a_slot_that_idled_too_long_is_told_with_the_reason(capture: Capture) ->
         return row == ("idle_timeout",)
 
     try:
-        eventually(lost, timeout=_DEADLINE)
+        eventually(lost, timeout=DEADLINE)
         with pytest.raises(FatalError, match=r"it was invalidated \(idle_timeout\)"):
             capture.start()
     finally:
@@ -503,7 +402,7 @@ def test_a_slot_becomes_one_that_standbys_keep(capture: Capture) -> None:
 def test_a_lost_slot_is_made_anew_when_needed(capture: Capture) -> None:
     capture.configure(snapshot_mode="when_needed").start().catch_up()
     capture.crash()
-    eventually(lambda: _dropped(capture), timeout=_DEADLINE)
+    eventually(lambda: _dropped(capture), timeout=DEADLINE)
     capture.sql.execute("INSERT INTO t VALUES (777, 'while there was no slot')")
     capture.ledger.tables.clear()
     capture.start().catch_up()
@@ -539,7 +438,7 @@ def test_nothing_is_confirmed_before_it_is_in_kafka(capture: Capture) -> None:
     capture.sql.execute("INSERT INTO t VALUES (900, 'not committed')")
     row = capture.sql.execute("SELECT pg_current_wal_lsn() - '0/0'::pg_lsn").fetchone()
     assert row is not None
-    end = time.monotonic() + _DEADLINE
+    end = time.monotonic() + DEADLINE
     while not capture.poll(commit=False):
         assert time.monotonic() < end
     for _ in range(20):
@@ -624,7 +523,7 @@ def test_how_far_it_is_behind(
     capture.until(lambda: (capture.harness.lag[0] or 0) < 100_000 and capture.harness.lag[1] == 0)
     capture.sql.execute("INSERT INTO t SELECT i, repeat('x', 1000) FROM generate_series(101, 3100) i")
     capture.until(lambda: (capture.harness.lag[0] or 0) > 1_000_000 and (capture.harness.lag[1] or 0) > 0)
-    assert (capture.harness.lag[1] or 0) < _DEADLINE
+    assert (capture.harness.lag[1] or 0) < DEADLINE
     assert "postgres_cdc.lag " in capsys.readouterr().out
     capture.catch_up()
     capture.until(lambda: (capture.harness.lag[0] or 0) < 100_000 and capture.harness.lag[1] == 0)
@@ -757,7 +656,7 @@ def test_a_table_is_altered_while_ranges_of_it_are_read(capture: Capture) -> Non
     )
     alter.start()
     waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'large'::regclass"
-    eventually(lambda: capture.sql.execute(waits).fetchone() == (1,), timeout=_DEADLINE)
+    eventually(lambda: capture.sql.execute(waits).fetchone() == (1,), timeout=DEADLINE)
     with contextlib.suppress(RetriableError):
         capture.until(lambda: len(capture.ledger.rows("p.public.large")) == 6000)
     capture.crash()
@@ -905,7 +804,7 @@ class _Latest:
 
 
 def _poll_into(capture: Capture, ledger: _Latest, done: Callable[[], Any]) -> None:
-    end = time.monotonic() + _DEADLINE
+    end = time.monotonic() + DEADLINE
     while not done():
         assert time.monotonic() < end, f"{ledger.reads} rows have been read"
         capture.harness.poll()

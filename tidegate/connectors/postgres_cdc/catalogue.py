@@ -27,6 +27,10 @@ FROM pg_index i, unnest(i.indkey) WITH ORDINALITY AS k(attnum, place), pg_attrib
 WHERE i.indrelid = %s AND i.indisprimary AND a.attrelid = i.indrelid AND a.attnum = k.attnum
 ORDER BY k.place
 """
+_IDENTITY_INDEX = """
+SELECT a.attname FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey::int2[])
+WHERE i.indrelid = %s AND i.indisreplident
+"""
 _PUBLISHED = """
 SELECT c.oid, p.schemaname, p.tablename, c.relreplident::text
 FROM pg_publication_tables p
@@ -178,8 +182,10 @@ class Catalogue:
         """A table as the replication stream would describe it now."""
         names, _ = self._published_part(oid, publication, version)
         stored = version >= _GENERATED_SINCE and self.ask(_GENERATED_PUBLISHED, [publication]) == [(True,)]
+        by_index = identity == "i"
+        identifying = {row[0] for row in self.ask(_IDENTITY_INDEX, [oid])} if by_index else set()
         columns = tuple(
-            RelationColumn(name, type_oid, modifier, False)
+            RelationColumn(name, type_oid, modifier, name in identifying)
             for name, type_oid, modifier, _, generated in self.ask(_COLUMNS, [oid])
             if (not generated or (stored and generated == "s") if names is None else name in names)
         )

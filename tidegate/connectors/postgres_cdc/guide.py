@@ -32,6 +32,8 @@ are read at once, a statement that waits to alter it breaks the snapshot off; th
 An incremental snapshot (`signal.data.collection`) reads tables while the stream goes on, in chunks by key, and goes on
 after a restart. A row is told at a place in the stream where it is what the changes before it have made of it.
 
+- The key is the primary key. Where the replica identity is another index, so that a delete tells that index's columns
+  alone, the key is these columns.
 - Rows of a table without a key have no key in Kafka either, and no tombstones.
 - Without `REPLICA IDENTITY FULL`, `before` of a delete has the key alone; required columns have their type's zero in
   it, as with Debezium. `before` of an update is null then.

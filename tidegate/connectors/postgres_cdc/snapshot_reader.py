@@ -233,11 +233,11 @@ class SnapshotReader:
         relation = self._catalogue.relation(oid, name, identity, self._publication, self._version)
         facts = self._catalogue.facts(oid)
         schema = self._rules.schema(relation, facts, self._catalogue.type)
-        # Only the primary key's order is one that tells how far the table has been read: it is unique and not null.
-        primary = [
-            index for one in facts.primary_key for index, column in enumerate(relation.columns) if column.name == one
-        ]
-        ordered = primary if primary and list(schema.key) == primary and len(primary) == len(facts.primary_key) else []
+        # Only the order of a unique key without nulls tells how far the table has been read: that of the primary key,
+        # or of the index that is the replica identity.
+        key = [relation.columns[index].name for index in schema.key]
+        identifying = [column.name for column in relation.columns if column.identity]
+        ordered = schema.key if key and key in (list(facts.primary_key), identifying) else ()
         condition = self._catalogue.row_filter(oid, self._publication, self._version)
         begun = bool(ordered and self._position.ranges.get(name.name))
         parts = 1 if begun or not ordered else self._wanted_parts(oid)
