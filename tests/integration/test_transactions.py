@@ -13,6 +13,8 @@ from confluent_kafka.cimpl import NewTopic
 
 from tests.support.eventually import eventually
 from tidegate.devstack import ApacheKafka, Tansu
+from tidegate.errors import FatalError
+from tidegate.kafka.transactions import TransactionalProducer
 
 _DEADLINE = 30.0
 
@@ -191,3 +193,12 @@ def test_a_zombie_can_not_move_its_groups_offset(
     with pytest.raises(KafkaException):
         zombie.commit_transaction(_DEADLINE)
     assert _group_offset(group, topic) == 50
+
+
+@pytest.mark.apache_kafka
+def test_a_longer_transaction_than_the_brokers_allow_is_refused_with_the_remedy(apache_kafka: ApacheKafka) -> None:
+    properties = {"bootstrap.servers": apache_kafka.bootstrap_servers}
+    producer = TransactionalProducer(properties, "long", {"transaction.timeout.ms": "3600000"})
+    with pytest.raises(FatalError, match=r"Set producer\.override\.transaction\.timeout\.ms to the brokers'"):
+        producer.init()
+    producer.close()

@@ -80,4 +80,10 @@ def kafka_error(error: KafkaException | KafkaError, doing: str) -> TidegateError
         return FencedError(text, remedy="A newer holder of this task has taken over; nothing is to be done.")
     if code in _PASSING or cause.retriable() or cause.txn_requires_abort():
         return KafkaUnavailableError(text, remedy="Check bootstrap.servers and that the brokers run.")
+    if code == KafkaError.INVALID_TRANSACTION_TIMEOUT:
+        return KafkaRefusedError(
+            text,
+            remedy="Set producer.override.transaction.timeout.ms to the brokers' transaction.max.timeout.ms, or raise "
+            "that.",
+        )
     return KafkaRefusedError(text, remedy="Check the worker's kafka settings and the brokers' log.")

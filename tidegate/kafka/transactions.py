@@ -52,10 +52,13 @@ class TransactionalProducer:
         self.name = name
         self._alive = alive
         self._stuck = False
+        full = producer_properties(properties, name, overrides or {})
         try:
-            self._producer = record_producer(producer_properties(properties, name, overrides or {}))
+            self._producer = record_producer(full)
         except KafkaException as error:
             raise kafka_error(error, f"making the producer {name}") from error
+        self.transaction_seconds = int(full["transaction.timeout.ms"]) / 1000
+        """How long a transaction may be open before Kafka aborts it."""
 
     def init(self) -> None:
         """Fences every earlier producer of this id and settles its open transaction.
@@ -181,8 +184,15 @@ class TransactionalProducer:
         self._insist(lambda: self._producer.commit_transaction(_ATTEMPT), "committing a transaction")
 
     def abort(self) -> None:
-        """Aborts the open transaction; the producer must not be used any more."""
-        self._insist(lambda: self._producer.abort_transaction(_ATTEMPT), "aborting a transaction")
+        """Aborts the open transaction; the producer must not be used any more.
+
+        Raises:
+            TidegateError: it could not within some seconds; the successor will, or Kafka after a while.
+        """
+        try:
+            self._producer.abort_transaction(_ATTEMPT)
+        except KafkaException as error:
+            raise kafka_error(error, f"aborting a transaction of {self.name}") from error
 
     def close(self) -> None:
         """Drops what is queued and closes; a producer with a call that does not return is left to the process's end."""

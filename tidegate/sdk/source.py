@@ -55,6 +55,10 @@ class SourceContext(Protocol):
 class SourceTask(ABC):
     """Reads one share of a source system. Lives in a process of its own; all calls come from one thread."""
 
+    transaction_timeout_ms: ClassVar[int] = 60_000
+    """Milliseconds that polls which are one transaction (see :meth:`poll`) may take together. No more than the brokers'
+    ``transaction.max.timeout.ms``, 900,000 by default; ``producer.override.transaction.timeout.ms`` replaces it."""
+
     @abstractmethod
     def start(self, config: Config, context: SourceContext) -> None:
         """Called once, after zombies of this task have been fenced and its offsets read.
@@ -71,6 +75,10 @@ class SourceTask(ABC):
         What one call returns is written with its offsets in one Kafka transaction. Called again only after that one has
         committed or, when `poll` runs ahead, after it was handed over; after an abort the task is started anew from its
         committed offsets, so a task may keep its position in memory.
+
+        Where the last batch has no offset, the transaction goes on with what the next calls return, until a last batch
+        has one: for what can be told only whole, whatever its size. It goes to Kafka as it comes and is seen at the
+        end. A pause waits for that end; a stop does not, and drops what was begun.
 
         Raises:
             RetriableError: the task is restarted from its committed offsets with backoff.

@@ -68,11 +68,14 @@ class SourceHarness:
         self.halted: list[tuple[str, bytes, str]] = []
         self._task: SourceTask | None = None
         self._context: MemorySourceContext | None = None
+        self._open: list[SourceBatch] = []
+        self._open_halted: list[tuple[str, bytes, str]] = []
 
     def start(self) -> None:
         """Starts the task from the committed offsets."""
         parsed = self.connector.config_def.parse(self.config)
         self._context = MemorySourceContext(dict(self.offsets), tolerant=self.tolerant, name=self.name)
+        self._open, self._open_halted = [], []
         self._task = self.connector.task_class()
         self._task.start(parsed, self._context)
 
@@ -88,23 +91,36 @@ class SourceHarness:
             self._task.stop()
         self._task = None
 
+    @property
+    def telling(self) -> str:
+        """The topic of what was polled last, where it is committed only with what is polled next; else empty."""
+        return self._open[-1].batch.topic if self._open else ""
+
     def poll(self, *, commit: bool = True) -> int:
-        """One poll; commits what came unless told otherwise. Returns the number of records."""
+        """One poll; commits what came, if a transaction may end there, unless told otherwise. Returns the number of
+        records."""
         assert self._task is not None and self._context is not None
         batches = self._task.poll()
-        last: dict[bytes, SourceBatch] = {}
         if commit:
-            for batch in batches:
-                self.committed.append(batch)
-                if batch.offset is not None:
-                    self.offsets[partition_key(batch.partition)] = orjson.loads(orjson.dumps(dict(batch.offset)))
-                    last[partition_key(batch.partition)] = batch
-            for batch in last.values():
-                assert batch.offset is not None
-                self._task.committed(batch.partition, batch.offset)
-            self.halted += self._context.halted
+            self._open += batches
+            self._open_halted += self._context.halted
+            if not self._open or self._open[-1].offset is not None:
+                self._commit(self._task)
         self._context.halted.clear()
         return sum(len(batch.batch) for batch in batches)
+
+    def _commit(self, task: SourceTask) -> None:
+        last: dict[bytes, SourceBatch] = {}
+        for batch in self._open:
+            self.committed.append(batch)
+            if batch.offset is not None:
+                self.offsets[partition_key(batch.partition)] = orjson.loads(orjson.dumps(dict(batch.offset)))
+                last[partition_key(batch.partition)] = batch
+        self.halted += self._open_halted
+        self._open, self._open_halted = [], []
+        for batch in last.values():
+            assert batch.offset is not None
+            task.committed(batch.partition, batch.offset)
 
     def drain(self, rows: int, *, polls: int = 200) -> None:
         """Polls until so many rows have been committed in all."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -295,6 +296,33 @@ def test_a_key_of_any_type_goes_on_where_it_was(capture: MySqlCapture) -> None:
     for place in range(len(kinds)):
         told = sorted(row["v"] for row in capture.ledger.rows(capture.topic(f"k{place}")).values())
         assert told == sorted(row["v"] for row in capture.table(f"k{place}", 2).values())
+
+
+def _within(capture: MySqlCapture, table: str) -> bool:
+    return capture.harness.telling == capture.topic(table)
+
+
+@pytest.mark.parametrize("threads", ["1", "3"])
+def test_a_table_without_an_order_is_told_once_whatever_dies_in_it(capture: MySqlCapture, threads: str) -> None:
+    tables = {"bare": "id int", "floating": "id float NOT NULL PRIMARY KEY"}
+    for table, column in tables.items():
+        capture.sql(f"CREATE TABLE {table} ({column}, v varchar(20))")
+        capture.sql(f"INSERT INTO {table} SELECT seq, 'v' FROM seq_1_to_500")
+    capture.configure(
+        snapshot_fetch_size="50", snapshot_max_threads=threads, message_key_columns=f"{capture.database}.bare:id"
+    )
+    for number, table in enumerate(("bare", "bare", "floating", "floating")):
+        capture.start()
+        capture.until(partial(_within, capture, table))
+        capture.crash()
+        assert not capture.ledger.rows(capture.topic(table))
+        for each in tables:
+            capture.sql(f"UPDATE {each} SET v = concat(v, '+') WHERE id % 7 = 0")
+            capture.sql(f"DELETE FROM {each} WHERE id % 101 = {number}")
+            capture.sql(f"INSERT INTO {each} SELECT seq, 'n' FROM seq_{9000 + number * 10}_to_{9009 + number * 10}")
+    capture.start().catch_up()
+    for table in tables:
+        assert capture.ledger.rows(capture.topic(table)) == capture.table(table)
 
 
 def test_the_keys_are_checked() -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.integration.connectors.change_ledger import ChangeLedger
+from tests.integration.connectors.postgres_capture import DEADLINE, DEBIAN, Capture, captured
 from tests.integration.connectors.schema_versions import SchemaVersions
 from tests.integration.connectors.source_harness import MemorySourceContext, SourceHarness
 from tests.support.eventually import eventually
@@ -27,126 +27,25 @@ from tidegate.converters.avro import AvroConverter
 from tidegate.devstack import Postgres
 from tidegate.errors import FatalError, RetriableError, TidegateError
 
-_DEBIAN = Path("/usr/lib/postgresql/15/bin")
-_DEADLINE = 60.0
 _QUIET_POLLS = 3
 
 
 @pytest.fixture(scope="module", params=["18", "15"])
 def server(request: pytest.FixtureRequest, state_dir: Path) -> Iterator[Postgres]:
     """PostgreSQL of the wheel and of Debian."""
-    if request.param == "15" and not (_DEBIAN / "postgres").exists():
+    if request.param == "15" and not (DEBIAN / "postgres").exists():
         pytest.skip("Debian's PostgreSQL 15 is not installed")
     settings = {"max_wal_senders": "20", "max_replication_slots": "20", "wal_sender_timeout": "10s"}
-    programs = _DEBIAN if request.param == "15" else None
+    programs = DEBIAN if request.param == "15" else None
     with Postgres(state_dir, name=f"cdc-{request.param}", settings=settings, programs=programs) as component:
         yield component
-
-
-class Capture:
-    """A database and a connector that captures it into a ledger."""
-
-    def __init__(self, server: Postgres, database: str) -> None:
-        self.server = server
-        self.database = database
-        self.sql = psycopg.connect(server.url(database), autocommit=True)
-        self.ledger = ChangeLedger()
-        self.harness = self._harness({})
-        self._taken = 0
-
-    def _harness(self, more: dict[str, str]) -> SourceHarness:
-        config = {
-            "database.hostname": self.server.host,
-            "database.port": str(self.server.port("postgres")),
-            "database.user": "postgres",
-            "database.password": "tidegate",
-            "database.dbname": self.database,
-            "topic.prefix": "p",
-            "slot.name": self.database,
-            "slot.retry.delay.ms": "1000",
-            "poll.interval.ms": "100",
-            **more,
-        }
-        return SourceHarness(PostgresCdcConnector(), config)
-
-    def configure(self, **more: str) -> Capture:
-        """Other keys, dots written as underscores."""
-        self.harness.config |= {name.replace("__", "-").replace("_", "."): value for name, value in more.items()}
-        return self
-
-    def start(self) -> Capture:
-        """Starts the task."""
-        self.harness.start()
-        return self
-
-    def poll(self, *, commit: bool = True) -> int:
-        """One poll; what is committed goes to the ledger."""
-        found = self.harness.poll(commit=commit)
-        fresh = self.harness.committed[self._taken :]
-        self._taken = len(self.harness.committed)
-        self.ledger.take(one.batch for one in fresh if one.batch.topic.startswith("p.public."))
-        return found
-
-    def until(self, done: Callable[[], Any]) -> None:
-        """Polls until something holds."""
-        end = time.monotonic() + _DEADLINE
-        while not done():
-            assert time.monotonic() < end, f"never happened; told were {self.ledger.events[-20:]}"
-            self.poll()
-
-    def catch_up(self) -> None:
-        """Polls until a change made now has come, and so all before it."""
-        mark = uuid.uuid4().hex
-        self.sql.execute("INSERT INTO mark VALUES (%s)", [mark])
-        self.until(lambda: (mark,) in self.ledger.rows("p.public.mark"))
-
-    def crash(self) -> None:
-        """The task is gone, and whatever it had not committed."""
-        self.harness.crash()
-
-    def table(self, name: str, key: int = 1) -> dict[tuple[Any, ...], dict[str, Any]]:
-        """The table's rows by their first columns."""
-        cursor = self.sql.execute(f"SELECT * FROM {name}")
-        names = [column.name for column in cursor.description or ()]
-        return {row[:key]: dict(zip(names, row, strict=True)) for row in cursor.fetchall()}
-
-    def confirmed(self) -> int:
-        """What the server may forget."""
-        row = self.sql.execute(
-            "SELECT confirmed_flush_lsn - '0/0'::pg_lsn FROM pg_replication_slots WHERE slot_name = %s", [self.database]
-        ).fetchone()
-        assert row is not None
-        return int(row[0])
-
-    def close(self) -> None:
-        """Leaves nothing behind."""
-        self.crash()
-        self.sql.close()
-        with psycopg.connect(self.server.url(), autocommit=True) as connection:
-            drop = "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = %s"
-
-            def dropped() -> bool:
-                with contextlib.suppress(psycopg.errors.ObjectInUse):
-                    connection.execute(drop, [self.database])
-                    return True
-                return False
-
-            eventually(dropped, timeout=_DEADLINE)
 
 
 @pytest.fixture
 def capture(server: Postgres) -> Iterator[Capture]:
     """A database of its own with a table ``t`` of 100 rows and one for marks."""
-    name = f"cdc_{uuid.uuid4().hex[:12]}"
-    server.create_database(name)
-    made = Capture(server, name)
-    made.sql.execute("CREATE TABLE mark (id text PRIMARY KEY)")
-    made.sql.execute("CREATE TABLE t (id int PRIMARY KEY, v text)")
-    made.sql.execute("INSERT INTO t SELECT i, 'v' || i FROM generate_series(1, 100) i")
-    try:
+    with captured(server) as made:
         yield made
-    finally:
-        made.close()
 
 
 def _churn(capture: Capture, stopping: threading.Event) -> threading.Thread:
@@ -458,7 +357,7 @@ def test_before_is_the_whole_row_with_full_identity(capture: Capture) -> None:
 def test_a_lost_slot_is_told_at_once_with_the_remedy(capture: Capture) -> None:
     capture.start().catch_up()
     capture.crash()
-    eventually(lambda: _dropped(capture), timeout=_DEADLINE)
+    eventually(lambda: _dropped(capture), timeout=DEADLINE)
     with pytest.raises(FatalError, match=r"is lost: it does not exist any more\..*snapshot\.mode=initial"):
         capture.start()
 
@@ -479,7 +378,7 @@ def test_an_invalidated_slot_is_told_at_once_with_the_remedy(capture: Capture) -
         return row == ("lost",)
 
     try:
-        eventually(lost, timeout=_DEADLINE)
+        eventually(lost, timeout=DEADLINE)
         with pytest.raises(FatalError, match=r"is lost: it was invalidated.*max_slot_wal_keep_size"):
             capture.start()
     finally:
@@ -489,7 +388,7 @@ def test_an_invalidated_slot_is_told_at_once_with_the_remedy(capture: Capture) -
 
 def _made_anew(capture: Capture) -> None:
     capture.sql.execute("INSERT INTO t VALUES (777, 'before the other slot')")
-    eventually(lambda: _dropped(capture), timeout=_DEADLINE)
+    eventually(lambda: _dropped(capture), timeout=DEADLINE)
     capture.sql.execute("SELECT pg_create_logical_replication_slot(%s, 'pgoutput')", [capture.database])
 
 
@@ -522,7 +421,7 @@ def test_a_slot_that_somebody_else_moved_on_is_told_at_once(capture: Capture) ->
             return True
         return False
 
-    eventually(advanced, timeout=_DEADLINE)
+    eventually(advanced, timeout=DEADLINE)
     with pytest.raises(FatalError, match=r"somebody else has read it or moved it on"):
         capture.start()
 
@@ -567,7 +466,7 @@ def test_a_slot_that_idled_too_long_is_told_with_the_reason(capture: Capture) ->
         return row == ("idle_timeout",)
 
     try:
-        eventually(lost, timeout=_DEADLINE)
+        eventually(lost, timeout=DEADLINE)
         with pytest.raises(FatalError, match=r"it was invalidated \(idle_timeout\)"):
             capture.start()
     finally:
@@ -591,7 +490,7 @@ def test_a_slot_becomes_one_that_standbys_keep(capture: Capture) -> None:
 def test_a_lost_slot_is_made_anew_when_needed(capture: Capture) -> None:
     capture.configure(snapshot_mode="when_needed").start().catch_up()
     capture.crash()
-    eventually(lambda: _dropped(capture), timeout=_DEADLINE)
+    eventually(lambda: _dropped(capture), timeout=DEADLINE)
     capture.sql.execute("INSERT INTO t VALUES (777, 'while there was no slot')")
     capture.ledger.tables.clear()
     capture.start().catch_up()
@@ -627,7 +526,7 @@ def test_nothing_is_confirmed_before_it_is_in_kafka(capture: Capture) -> None:
     capture.sql.execute("INSERT INTO t VALUES (900, 'not committed')")
     row = capture.sql.execute("SELECT pg_current_wal_lsn() - '0/0'::pg_lsn").fetchone()
     assert row is not None
-    end = time.monotonic() + _DEADLINE
+    end = time.monotonic() + DEADLINE
     while not capture.poll(commit=False):
         assert time.monotonic() < end
     for _ in range(20):
@@ -712,7 +611,7 @@ def test_how_far_it_is_behind(
     capture.until(lambda: (capture.harness.lag[0] or 0) < 100_000 and capture.harness.lag[1] == 0)
     capture.sql.execute("INSERT INTO t SELECT i, repeat('x', 1000) FROM generate_series(101, 3100) i")
     capture.until(lambda: (capture.harness.lag[0] or 0) > 1_000_000 and (capture.harness.lag[1] or 0) > 0)
-    assert (capture.harness.lag[1] or 0) < _DEADLINE
+    assert (capture.harness.lag[1] or 0) < DEADLINE
     assert "postgres_cdc.lag " in capsys.readouterr().out
     capture.catch_up()
     capture.until(lambda: (capture.harness.lag[0] or 0) < 100_000 and capture.harness.lag[1] == 0)
@@ -787,8 +686,7 @@ def test_ranges_of_one_table_at_once_go_on_where_they_were(capture: Capture, id_
     assert capture.ledger.rows("p.public.large") == capture.table("large")
 
 
-def test_parts_of_a_table_without_a_key_are_read_at_once(capture: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tidegate.connectors.postgres_cdc.snapshot_reader._WHOLE_BYTES", 0)
+def test_parts_of_a_table_without_a_key_are_read_at_once(capture: Capture) -> None:
     _large(capture, "int", key=False)
     capture.configure(snapshot_max_threads="3", snapshot_fetch_size="100", message_key_columns="public.large:id")
     capture.start().catch_up()
@@ -802,17 +700,37 @@ def test_parts_of_a_table_without_a_key_are_read_at_once(capture: Capture, monke
     assert [sum(place.startswith(word) for place in places) for word in ("first", "last")] == [1, 1]
 
 
-def test_a_small_table_without_a_key_is_told_once_whatever_dies(capture: Capture) -> None:
-    capture.sql.execute("CREATE TABLE keyless (id int, v text)")
-    capture.sql.execute("INSERT INTO keyless SELECT i, 'v' FROM generate_series(1, 500) i")
-    capture.configure(snapshot_fetch_size="10", message_key_columns="public.keyless:id")
-    while "p.public.keyless" not in capture.ledger.tables:
+def _within(capture: Capture, table: str) -> bool:
+    return capture.harness.telling == f"p.public.{table}"
+
+
+@pytest.mark.parametrize("threads", ["1", "3"])
+def test_tables_without_a_key_are_told_once_whatever_dies_in_them(capture: Capture, threads: str) -> None:
+    names = ("bare", "large")
+    capture.sql.execute("CREATE TABLE bare (id int, v text, filler text)")
+    capture.sql.execute("INSERT INTO bare SELECT i, 'v', 'x' FROM generate_series(1, 500) i")
+    _large(capture, "int", key=False)
+    for name in names:
+        capture.sql.execute(f"ALTER TABLE {name} REPLICA IDENTITY FULL")
+    capture.configure(
+        snapshot_fetch_size="100", snapshot_max_threads=threads, message_key_columns="public.(bare|large):id"
+    )
+    for number, name in enumerate(("bare", "bare", "large", "large")):
         capture.start()
-        capture.poll()
-        capture.poll(commit=False)
+        # Within the table, of which nothing is committed then.
+        capture.until(partial(_within, capture, name))
         capture.crash()
+        assert not capture.ledger.rows(f"p.public.{name}")
+        for each in names:
+            capture.sql.execute(f"UPDATE {each} SET v = v || '+' WHERE id % 7 = 0")
+            capture.sql.execute(f"DELETE FROM {each} WHERE id %% 101 = %s", [number])
+            capture.sql.execute(
+                f"INSERT INTO {each} SELECT i, 'n', '' FROM generate_series(%s::int, %s::int) i",
+                [9000 + number * 10, 9009 + number * 10],
+            )
     capture.start().catch_up()
-    assert capture.ledger.rows("p.public.keyless") == capture.table("keyless")
+    for name in names:
+        assert capture.ledger.rows(f"p.public.{name}") == capture.table(name)
 
 
 def test_a_table_is_altered_while_ranges_of_it_are_read(capture: Capture) -> None:
@@ -826,7 +744,7 @@ def test_a_table_is_altered_while_ranges_of_it_are_read(capture: Capture) -> Non
     )
     alter.start()
     waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'large'::regclass"
-    eventually(lambda: capture.sql.execute(waits).fetchone() == (1,), timeout=_DEADLINE)
+    eventually(lambda: capture.sql.execute(waits).fetchone() == (1,), timeout=DEADLINE)
     with contextlib.suppress(RetriableError):
         capture.until(lambda: len(capture.ledger.rows("p.public.large")) == 6000)
     capture.crash()
@@ -974,7 +892,7 @@ class _Latest:
 
 
 def _poll_into(capture: Capture, ledger: _Latest, done: Callable[[], Any]) -> None:
-    end = time.monotonic() + _DEADLINE
+    end = time.monotonic() + DEADLINE
     while not done():
         assert time.monotonic() < end, f"{ledger.reads} rows have been read"
         capture.harness.poll()

@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.integration.connectors.test_postgres_cdc import Capture
+from tests.integration.connectors.postgres_capture import Capture
 from tests.support.eventually import eventually
 from tidegate.devstack import Postgres
 from tidegate.errors import FatalError, TidegateError

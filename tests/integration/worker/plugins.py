@@ -31,7 +31,10 @@ from tidegate.sdk import (
 
 
 class CountingTask(SourceTask):
-    """Gives 1, 2, 3 … ``count``; at ``misbehave.at`` does once what ``misbehave`` says."""
+    """Gives 1, 2, 3 … ``count``; at ``misbehave.at`` does once what ``misbehave`` says.
+
+    Of ``whole`` numbers each, only the last one has a position.
+    """
 
     def start(self, config: Config, context: SourceContext) -> None:
         self._config, self._context = config, context
@@ -46,14 +49,19 @@ class CountingTask(SourceTask):
             return []
         if config["pause.ms"]:
             self._context.stopping.wait(config["pause.ms"] / 1000)
-        if self._next >= config["misbehave.at"] and self._first_time():
+        if config["misbehave"] == "wait" and self._next >= config["misbehave.at"]:
+            if not Path(config["marker"]).exists():
+                self._context.stopping.wait(0.05)
+                return []
+        elif self._next >= config["misbehave.at"] and self._first_time():
             self._misbehave(config["misbehave"])
         last = min(self._next + config["batch"] - 1, config["count"])
         numbers = pa.array(range(self._next, last + 1), pa.int64())
         self._next = last + 1
         value = pa.StructArray.from_arrays([numbers], fields=[pa.field("n", pa.int64(), nullable=False)])
         batch = envelope(config["topic"], value, value_name="Count")
-        return [SourceBatch(batch, {"counter": self._context.connector}, {"n": last})]
+        offset = {"n": last} if last % config["whole"] == 0 or last == config["count"] else None
+        return [SourceBatch(batch, {"counter": self._context.connector}, offset)]
 
     def _first_time(self) -> bool:
         marker = self._config["marker"]
@@ -93,10 +101,11 @@ class CountingSource(SourceConnector):
         .define("topic", Type.STRING, REQUIRED, Importance.HIGH, "Where to.")
         .define("count", Type.LONG, 1000, Importance.HIGH, "How far.")
         .define("batch", Type.INT, 100, Importance.LOW, "Records a poll.")
+        .define("whole", Type.INT, 1, Importance.LOW, "Numbers that are told together or not at all.")
         .define("pause.ms", Type.INT, 0, Importance.LOW, "Before each poll.")
-        .define("misbehave", Type.STRING, "", Importance.LOW, "segfault, leak, hang, stuck or fatal.")
+        .define("misbehave", Type.STRING, "", Importance.LOW, "segfault, leak, hang, stuck, fatal or wait.")
         .define("misbehave.at", Type.LONG, 1, Importance.LOW, "From which number on.")
-        .define("marker", Type.STRING, "", Importance.LOW, "File that says it has been done.")
+        .define("marker", Type.STRING, "", Importance.LOW, "File that says it has been done, or may go on.")
     )
 
 

@@ -15,9 +15,11 @@ import psycopg
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
+from psycopg import sql
 
 from tests.integration.connectors.change_ledger import ChangeLedger
 from tests.integration.worker.lab import DEADLINE, Lab, task_processes
+from tests.integration.worker.whole_table import ROWS, each_row_is_told_once
 from tests.support.eventually import aeventually, eventually
 from tidegate.devstack import Postgres
 from tidegate.devstack.service_process import ServiceProcess
@@ -314,3 +316,17 @@ async def test_a_task_that_wakes_after_its_successor_adds_nothing(lab: Lab, load
         first.process.resume()
         load.goes_on()
         _equal(lab, load)
+
+
+@pytest.mark.apache_kafka
+@pytest.mark.parametrize("broker", ["apache-kafka"], indirect=True)
+async def test_a_large_table_without_a_key_is_told_once_by_a_killed_task(broker_lab: Lab, server: Postgres) -> None:
+    name = f"cdc_{uuid.uuid4().hex[:12]}"
+    server.create_database(name)
+    with psycopg.connect(server.url(name), autocommit=True) as connection:
+        connection.execute("CREATE TABLE bare (id int, v text)")
+        connection.execute(
+            sql.SQL("INSERT INTO bare SELECT i, repeat('x', 100) FROM generate_series(1, {}) i").format(ROWS)
+        )
+    config = _config(server, name) | {"snapshot.fetch.size": "10240"}
+    await each_row_is_told_once(broker_lab, config, f"{name}.public.bare")

@@ -5,11 +5,14 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.integration.worker.lab import COUNTING, DEADLINE, Lab, task_processes
 from tests.support.eventually import aeventually, eventually
+from tidegate.devstack.service_process import ServiceProcess
 
 
 async def test_a_task_runs_to_its_end_exactly_once(broker_lab: Lab) -> None:
@@ -178,6 +181,71 @@ async def test_a_task_that_can_not_go_on_fails_with_its_reason_until_restarted(l
         await lab.deploy("count", config)
         await lab.reaches("count", "RUNNING")
         eventually(lambda: lab.counted(topic) == list(range(1, 101)), timeout=DEADLINE)
+
+
+_WHOLE = {"connector.class": COUNTING, "batch": "10", "whole": "1000"}
+
+
+async def test_what_is_told_whole_is_not_told_in_part_whatever_dies(broker_lab: Lab, tmp_path: Path) -> None:
+    topic, marker = broker_lab.topic(), tmp_path / "marker"
+    waits = {"misbehave": "wait", "misbehave.at": "1501", "marker": str(marker)}
+    with broker_lab.worker() as worker:
+        await broker_lab.deploy("count", {**_WHOLE, **waits, "topic": topic, "count": "2000"})
+        await _has_read(worker, 1500)
+        for process in task_processes(worker):
+            process.kill()
+        await broker_lab.reaches("count", "RUNNING", restarts=1)
+        assert broker_lab.counted(topic) == list(range(1, 1001))
+        marker.touch()
+        eventually(lambda: len(broker_lab.counted(topic)) >= 2000, timeout=DEADLINE)
+        assert broker_lab.counted(topic) == list(range(1, 2001))
+
+
+async def test_a_pause_waits_for_what_is_told_whole_and_a_move_drops_it(lab: Lab, tmp_path: Path) -> None:
+    topic, marker = lab.topic(), tmp_path / "marker"
+    waits = {"misbehave": "wait", "misbehave.at": "4501", "marker": str(marker)}
+    with lab.worker("w1") as first, lab.worker("w2"):
+        await lab.deploy("count", {**_WHOLE, **waits, "topic": topic, "count": "5000", "pause.ms": "5"})
+        await _has_read(first, 100)
+        await lab.set_target("count", "PAUSED")
+        await lab.reaches("count", "PAUSED")
+        assert len(lab.counted(topic)) % 1000 == 0
+        await lab.set_target("count", "STARTED")
+        await _has_read(first, 4500)
+        await lab.assign("count", "w2")
+        marker.touch()
+        eventually(lambda: len(lab.counted(topic)) >= 5000, timeout=DEADLINE)
+        assert lab.counted(topic) == list(range(1, 5001))
+
+
+@pytest.mark.apache_kafka
+@pytest.mark.parametrize("broker", ["apache-kafka"], indirect=True)
+async def test_what_is_told_whole_and_takes_too_long_fails_with_the_remedy(broker_lab: Lab, tmp_path: Path) -> None:
+    topic = broker_lab.topic()
+    waits = {"misbehave": "wait", "misbehave.at": "501", "marker": str(tmp_path / "marker")}
+    short = {"producer.override.transaction.timeout.ms": "3000", "producer.override.message.timeout.ms": "2000"}
+    with broker_lab.worker():
+        await broker_lab.deploy("count", {**_WHOLE, **waits, **short, "topic": topic, "count": "2000"})
+        failed = await broker_lab.reaches("count", "FAILED")
+        assert f"fills topic {topic} is about to pass transaction.timeout.ms=3000" in failed.trace
+        assert "Raise producer.override.transaction.timeout.ms" in failed.trace
+        assert broker_lab.counted(topic) == []
+
+
+async def _has_read(worker: ServiceProcess, records: int) -> None:
+    """Waits until the task has given Kafka so many records, committed or not."""
+
+    def written() -> bool:
+        text = httpx.get(f"http://{worker.addresses['metrics']}/metrics", timeout=10).text
+        families = text_string_to_metric_families(text)
+        return any(
+            sample.value >= records
+            for family in families
+            for sample in family.samples
+            if sample.name == "tidegate_task_records_in_total"
+        )
+
+    eventually(written, timeout=DEADLINE)
 
 
 async def test_a_paused_connector_moves_nothing_and_goes_on_when_resumed(lab: Lab) -> None:

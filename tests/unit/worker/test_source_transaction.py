@@ -16,8 +16,8 @@ from tests.support.eventually import eventually
 DEADLINE = 10.0
 
 
-def poll(records: int, mark: Mark = Mark.RECORDS) -> EncodedPoll:
-    return EncodedPoll(mark, (), (), (), records)
+def poll(records: int, mark: Mark = Mark.RECORDS, *, goes_on: bool = False) -> EncodedPoll:
+    return EncodedPoll(mark, (), (), (), records, goes_on)
 
 
 @contextmanager
@@ -56,6 +56,15 @@ def test_a_mark_ends_it() -> None:
     with ready([poll(1), poll(0, Mark.PAUSED), poll(2), poll(0, Mark.LAST)]) as stage:
         assert sizes(take_transaction(stage)) == ([1], Mark.PAUSED)
         assert sizes(take_transaction(stage)) == ([2], Mark.LAST)
+
+
+def test_what_has_to_be_whole_is_taken_in_pieces_and_ends_with_itself() -> None:
+    whole = [poll(MOST_RECORDS, goes_on=True), poll(2, goes_on=True), poll(3), poll(4, goes_on=True), poll(5)]
+    with ready([poll(1), *whole, poll(6)]) as stage:
+        assert sizes(take_transaction(stage)) == ([1, MOST_RECORDS], Mark.RECORDS)
+        assert sizes(take_transaction(stage, goes_on=True)) == ([2, 3], Mark.RECORDS)
+        assert sizes(take_transaction(stage)) == ([4, 5], Mark.RECORDS)
+        assert sizes(take_transaction(stage)) == ([6], Mark.RECORDS)
 
 
 def test_what_is_ready_is_written_before_a_failure_is_raised() -> None:

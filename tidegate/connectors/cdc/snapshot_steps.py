@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +16,8 @@ from tidegate.records.envelope import Batch
 P = TypeVar("P", bound=SnapshotPosition)
 _T = TypeVar("_T")
 
+WHOLE_TABLE_TIMEOUT_MS: Final = 900_000
+"""Milliseconds in which a table that is told whole has to be in Kafka: the most that brokers allow by default."""
 Halted = tuple[str, bytes, str]
 """A row that can not be made into an event: topic, raw values, reason."""
 
@@ -26,12 +28,12 @@ class Step(Generic[P]):
 
     Args:
         batch: events; None for none.
-        position: after them.
+        position: after them; None within a table that is told whole or not at all.
         halted: rows that are no events.
     """
 
     batch: Batch | None
-    position: P
+    position: P | None
     halted: Sequence[Halted] = ()
 
 
@@ -46,6 +48,7 @@ def told_steps(steps: Iterator[Step[P]]) -> Iterator[Step[P]]:
                 yield held
             held = step
     if held is not None:
+        assert held.position is not None
         yield Step(held.batch, held.position.finished(), held.halted)
 
 

@@ -10,9 +10,12 @@ passed in part, and what of it is in Kafka is left out.
 
 - **Snapshot.** All captured tables are read as they were at one place in the log, in the order of their keys; the
   stream begins there. A snapshot that was cut off goes on at the key it had come to, as the table is then; the
-  stream leaves out what each part has shown already. A table without a primary key, or with one of a type whose
-  text has no order (float, time, bit, enum, set), is read from its beginning again, so that those of its rows that
-  were told are told twice. `snapshot.max.threads` tables are read at once, all as they were at that place.
+  stream leaves out what each part has shown already. `snapshot.max.threads` tables are read at once, all as they were
+  at that place. A table without a primary key, or with one of a type whose text has no order (float, time, bit, enum,
+  set), is one Kafka transaction whatever its size: its rows are seen when it has been read to its end, and where the
+  task dies before, nothing of it has been told and it is read anew. Such tables come after the others, one at a time.
+  Each has to be read within `producer.override.transaction.timeout.ms`, 15 minutes by default, as are the brokers'
+  `transaction.max.timeout.ms`.
 - **Incremental snapshots.** A row in the table of signals (`signal.data.collection`) has tables read while the stream
   goes on, in chunks by primary key, resumed at the chunk where the task was. A chunk is read at a known place in the
   log and told when the stream has passed it, without the rows that were changed after it: an event never comes after
@@ -95,6 +98,10 @@ nothing changes.
 - `has not the log any more that is to be read next`. The log was purged while the connector stood still, or the
   server is not the one it read from. `snapshot.mode=when_needed`, or reset the offsets: all tables are read anew.
   Keep the log longer.
+- `A Kafka transaction that fills topic ... is about to pass transaction.timeout.ms`. The table of that topic has no
+  key by which its snapshot could be resumed, and takes longer to read than a transaction may be open. Raise the
+  brokers' `transaction.max.timeout.ms` and the connector's `producer.override.transaction.timeout.ms`; or give the
+  table a primary key of a type with an order; or leave its rows out with `snapshot.include.collection.list`.
 - `Another replica or connector has the same database.server.id`. Two replicas under one number end each other's
   streams. Give each its own.
 - halted records with `incompatible`. A table was altered in a way that its subject's compatibility level does not

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
+import contextlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -52,10 +52,13 @@ _Piece = tuple[_Reading, TextRows | None, bool]
 
 
 class SnapshotReader:
-    """Reads the captured tables, in order of their names where one is read at a time.
+    """Reads the captured tables: those with an order, in order of their names where one is read at a time, then the
+    others.
 
     Tables with a key are read in its order. What an earlier snapshot has read is not read again: the position tells
     which ranges of keys were read at which place in the log, and the stream leaves out the changes each has shown.
+    Where there is no order, there is no position before the table's end: it is told whole or not at all. Such tables
+    are read one after the other, so that it is one table that has to be whole.
 
     Args:
         session: sees the tables as they were.
@@ -90,8 +93,9 @@ class SnapshotReader:
         if base is None:
             base = Position(self._end.file, self._end.pos, self._end.gtids, server=server)
         self._position = base.resumed(self._boundary)
-        self._closed = threading.Event()
-        self._steps = told_steps(self._all())
+        self._unordered: list[_Reading] = []
+        self._told = self._all()
+        self._steps = told_steps(self._told)
         progress = self._position.snapshot
         done = len(progress.done) if progress else 0
         log.info("mysql_cdc.snapshot", file=self._end.file, pos=self._end.pos, gtids=self._end.gtids, tables_done=done)
@@ -111,10 +115,10 @@ class SnapshotReader:
 
     def close(self) -> None:
         """Ends the reading and closes the sessions."""
-        self._closed.set()
+        self._told.close()
         self._session.close()
 
-    def _all(self) -> Iterator[Step[Position]]:
+    def _all(self) -> Generator[Step[Position]]:
         progress = self._position.snapshot
         assert progress is not None
         wanted = [
@@ -123,21 +127,33 @@ class SnapshotReader:
             if self._rules.capture.table(table) and table.name in self._chosen and table.name not in progress.done
         ]
         first, ended = not progress.rows, 0
-        sessions = self._session.sessions[: max(1, len(wanted))]
-        for reading, rows, final in pieces_at_once(
-            sessions, wanted, lambda _, definition: [definition], self._pieces, self._closed
-        ):
-            ended += final
-            step = self._step(reading, rows, final=final, first=first, last=final and ended == len(wanted))
-            first &= step.batch is None
-            yield step
+        with contextlib.closing(self._read(wanted)) as pieces:
+            for reading, rows, final in pieces:
+                ended += final
+                step = self._step(reading, rows, final=final, first=first, last=final and ended == len(wanted))
+                first &= step.batch is None
+                yield step
 
-    def _pieces(self, session: Session, definition: TableDefinition) -> Iterator[_Piece]:
-        """A table's rows; one piece without rows where it has none."""
+    def _read(self, wanted: Sequence[TableDefinition]) -> Generator[_Piece]:
+        sessions = self._session.sessions
+        yield from pieces_at_once(sessions[: max(1, len(wanted))], wanted, self._ordered, self._pieces, Session.close)
+        for reading in self._unordered:
+            yield from self._pieces(sessions[0], reading)
+
+    def _ordered(self, _: Session, definition: TableDefinition) -> list[_Reading]:
+        """A table that is to be read now; one without an order is put off."""
         schema = self._rules.schema(definition)
         earlier = list(self._position.ranges.get(definition.table.name, ()))
         reading = _Reading(schema, ordered_key(schema), earlier, opening=not earlier)
-        after = earlier[-1].key if earlier and reading.ordered else None
+        if reading.ordered:
+            return [reading]
+        self._unordered.append(reading)
+        return []
+
+    def _pieces(self, session: Session, reading: _Reading) -> Iterator[_Piece]:
+        """A table's rows; one piece without rows where it has none."""
+        after = reading.earlier[-1].key if reading.earlier and reading.ordered else None
+        definition = reading.schema.definition
         some = False
         read = read_rows(session, definition, reading.ordered, after, rows=self._rows, nbytes=_BATCH_BYTES)
         for rows, final in each_and_last(read):
@@ -149,9 +165,8 @@ class SnapshotReader:
     def _step(
         self, reading: _Reading, rows: TextRows | None, *, final: bool, first: bool, last: bool
     ) -> Step[Position]:
-        name = reading.schema.definition.table.name
         if rows is None:
-            return Step(None, self._advanced(name, 0, reading.earlier, None, done=True))
+            return Step(None, self._advanced(reading, 0, None, done=True))
 
         def source(count: int) -> pa.StructArray:
             marks = snapshot_marks(count, reading.opening, final, first, last)
@@ -161,10 +176,9 @@ class SnapshotReader:
         batch, keys, halted = read_events(reading.schema, rows, source)
         reading.opening = False
         key = key_texts(reading.schema, keys[-1:])[0] if keys is not None and reading.ordered else None
-        return Step(batch, self._advanced(name, len(rows), reading.earlier, key, done=final), halted)
+        return Step(batch, self._advanced(reading, len(rows), key, done=final), halted)
 
-    def _advanced(
-        self, table: str, rows: int, earlier: Sequence[ReadUpTo], key: KeyText | None, *, done: bool
-    ) -> Position:
-        self._position = self._position.advanced(table, rows, earlier, key, done=done)
-        return self._position
+    def _advanced(self, reading: _Reading, rows: int, key: KeyText | None, *, done: bool) -> Position | None:
+        name = reading.schema.definition.table.name
+        self._position = self._position.advanced(name, rows, reading.earlier, key, done=done)
+        return self._position if done or reading.ordered else None

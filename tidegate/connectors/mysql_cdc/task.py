@@ -16,6 +16,7 @@ from tidegate.connectors.cdc.incremental import Incremental
 from tidegate.connectors.cdc.keys import current_snapshot_mode
 from tidegate.connectors.cdc.masking import ColumnMasks
 from tidegate.connectors.cdc.message_keys import MessageKeys
+from tidegate.connectors.cdc.snapshot_steps import WHOLE_TABLE_TIMEOUT_MS
 from tidegate.connectors.cdc.table_id import TableId
 from tidegate.connectors.cdc.topic_names import TopicNames
 from tidegate.connectors.mysql_cdc.binlog_stream import BinlogStream
@@ -49,6 +50,8 @@ _LAG_WARNING_SECONDS = 60.0
 
 class MySqlCdcTask(SourceTask):
     """Captures a server's changes. One task a connector: the log has one order."""
+
+    transaction_timeout_ms = WHOLE_TABLE_TIMEOUT_MS
 
     def __init__(self) -> None:
         self._session: Session | None = None
@@ -334,6 +337,8 @@ class MySqlCdcTask(SourceTask):
             return self._kept(position, [])
         for topic, raw, message in step.halted:
             self._context.halt(topic, raw, message)
+        if step.position is None:
+            return [SourceBatch(self._nothing if step.batch is None else step.batch, self._partition, None)]
         return self._kept(step.position, [] if step.batch is None else [step.batch])
 
     def _anew(self, error: FatalError) -> Sequence[SourceBatch]:

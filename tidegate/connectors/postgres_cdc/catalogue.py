@@ -20,7 +20,7 @@ FROM pg_type WHERE oid = %s
 """
 # A missing value is kept as an array of one. Where its text has more, other signs than commas part it: that of box.
 _COLUMNS = """
-SELECT attname, atttypid, atttypmod, attnotnull, attgenerated <> '',
+SELECT attname, atttypid, atttypmod, attnotnull, attgenerated::text,
     CASE WHEN attgenerated = '' THEN pg_get_expr(adbin, adrelid) END,
     CASE WHEN atthasmissing AND cardinality(attmissingval::text::text[]) = 1 THEN (attmissingval::text::text[])[1] END
 FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
@@ -32,6 +32,10 @@ FROM pg_index i, unnest(i.indkey) WITH ORDINALITY AS k(attnum, place), pg_attrib
 WHERE i.indrelid = %s AND i.indisprimary AND a.attrelid = i.indrelid AND a.attnum = k.attnum
 ORDER BY k.place
 """
+_IDENTITY_INDEX = """
+SELECT a.attname FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey::int2[])
+WHERE i.indrelid = %s AND i.indisreplident
+"""
 _PUBLISHED = """
 SELECT c.oid, p.schemaname, p.tablename, c.relreplident::text
 FROM pg_publication_tables p
@@ -39,10 +43,15 @@ JOIN pg_namespace n ON n.nspname = p.schemaname
 JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename
 WHERE p.pubname = %s ORDER BY 2, 3
 """
-_ROW_FILTER = "SELECT rowfilter FROM pg_publication_tables WHERE pubname = %s AND schemaname = %s AND tablename = %s"
-_PUBLISHED_COLUMNS = (
-    "SELECT attnames FROM pg_publication_tables WHERE pubname = %s AND schemaname = %s AND tablename = %s"
-)
+# Not the view pg_publication_tables: it opens every table of the publication, and so waits for whoever alters one.
+_PUBLISHED_PART = """
+SELECT (SELECT array_agg(attname) FROM pg_attribute WHERE attrelid = r.prrelid AND attnum = ANY (r.prattrs::int2[])),
+    CASE WHEN r.prqual IS NOT NULL THEN pg_get_expr(r.prqual, r.prrelid) END
+FROM pg_publication p JOIN pg_publication_rel r ON r.prpubid = p.oid JOIN pg_class c ON c.oid = r.prrelid
+WHERE p.pubname = %s AND c.oid = %s AND NOT p.puballtables
+  AND NOT EXISTS (SELECT FROM pg_publication_namespace n WHERE n.pnpubid = p.oid AND n.pnnspid = c.relnamespace)
+"""
+_GENERATED_PUBLISHED = "SELECT pubgencols = 's' FROM pg_publication WHERE pubname = %s"
 _TABLES = """
 SELECT n.nspname, c.relname
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -60,6 +69,7 @@ SELECT t.oid, coalesce(sum(pg_relation_size(p.relid)), pg_relation_size(t.oid)):
 FROM unnest(%s::oid[]) AS t (oid) LEFT JOIN LATERAL pg_partition_tree(t.oid) AS p ON true GROUP BY t.oid
 """
 _COLUMN_LISTS_SINCE = 150000
+_GENERATED_SINCE = 180000
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,23 +195,26 @@ class Catalogue:
 
     def relation(self, oid: int, table: TableId, identity: str, publication: str, version: int) -> Relation:
         """A table as the replication stream would describe it now."""
-        chosen: set[str] | None = None
-        if version >= _COLUMN_LISTS_SINCE:
-            found = self.ask(_PUBLISHED_COLUMNS, [publication, *table])
-            chosen = set(found[0][0]) if found and found[0][0] else None
+        names, _ = self._published_part(oid, publication, version)
+        stored = version >= _GENERATED_SINCE and self.ask(_GENERATED_PUBLISHED, [publication]) == [(True,)]
+        by_index = identity == "i"
+        identifying = {row[0] for row in self.ask(_IDENTITY_INDEX, [oid])} if by_index else set()
         columns = tuple(
-            RelationColumn(name, type_oid, modifier, False)
+            RelationColumn(name, type_oid, modifier, name in identifying)
             for name, type_oid, modifier, _, generated, *_ in self.ask(_COLUMNS, [oid])
-            if (not generated if chosen is None else name in chosen)
+            if (not generated or (stored and generated == "s") if names is None else name in names)
         )
         return Relation(oid, table, identity, columns)
 
-    def row_filter(self, table: TableId, publication: str, version: int) -> str:
+    def row_filter(self, oid: int, publication: str, version: int) -> str:
         """The condition of the rows of a table that a publication publishes; empty for all rows."""
-        if version < _COLUMN_LISTS_SINCE:
-            return ""
-        found = self.ask(_ROW_FILTER, [publication, *table])
-        return str(found[0][0]) if found and found[0][0] else ""
+        return self._published_part(oid, publication, version)[1]
+
+    def _published_part(self, oid: int, publication: str, version: int) -> tuple[frozenset[str] | None, str]:
+        """Which columns of a table are published, None for all, and the condition of its rows."""
+        found = self.ask(_PUBLISHED_PART, [publication, oid]) if version >= _COLUMN_LISTS_SINCE else []
+        names, condition = found[0] if found else (None, None)
+        return None if names is None else frozenset(names), condition or ""
 
     def tables(self, *, roots: bool) -> list[TableId]:
         """All permanent tables.

@@ -551,7 +551,15 @@ class _Tuples:
             at[old_rows] = end
         new_rows = np.flatnonzero(kinds[rows] != message.DELETE)
         new, _ = tuple_cells(frames.data, at[new_rows] + 1, count)
-        return cls(frames.data, _OPERATIONS[kinds[rows]], new_rows, new, old_rows, old, marker[old_rows] == ord("O"))
+        full = marker[old_rows] == ord("O")
+        if len(old_rows):
+            place = np.minimum(np.searchsorted(old_rows, new_rows), len(old_rows) - 1)
+            same = old_rows[place] == new_rows
+            for index, column in enumerate(schema.relation.columns):
+                # A key that is stored apart and has not changed is told before only, as is any value with FULL.
+                told = same if column.identity else same & full[place]
+                new[index] = new[index].completed(old[index], place, told)
+        return cls(frames.data, _OPERATIONS[kinds[rows]], new_rows, new, old_rows, old, full)
 
     def text(self, cells: TupleCells) -> pa.Array:
         """The values of a column as text."""
@@ -566,15 +574,15 @@ class _Tuples:
         return row_values(schema, {index: self.text(self.old[index]) for index in wanted})
 
     def new_values(self, schema: TableSchema, unavailable: str) -> RowValues:
-        """The rows after; what has not changed and was not told is taken from before, or has a placeholder."""
+        """The rows after; what has not changed and was not told has a placeholder."""
         found = row_values(schema, {index: self.text(self.new[index]) for index in schema.columns})
         for index in schema.columns:
             unchanged = self.new[index].unchanged
             if unchanged is not None:
-                found.columns[index] = self._completed(schema, index, found, unchanged, unavailable)
+                found.columns[index] = self._held_place(schema, index, found, unchanged, unavailable)
         return found
 
-    def _completed(
+    def _held_place(
         self, schema: TableSchema, index: int, found: RowValues, unchanged: Mask, unavailable: str
     ) -> pa.Array:
         column = schema.columns[index]
@@ -582,14 +590,6 @@ class _Tuples:
         stand_in = placeholder(column.type.type, unavailable)
         parts = [values, pa.array([stand_in], column.type.type)]
         places = np.where(unchanged, len(values), np.arange(len(values)))
-        if self.full.any():
-            old = row_values(schema, {index: self.text(self.old[index])}).columns[index]
-            parts.append(old)
-            place_of = {int(row): place for place, row in enumerate(self.old_rows) if self.full[place]}
-            for place in np.flatnonzero(unchanged):
-                before = place_of.get(int(self.new_rows[place]))
-                if before is not None:
-                    places[place] = len(values) + 1 + before
         if stand_in is None:
             for place in np.flatnonzero(places == len(values)):
                 found.problems[int(place)] = (

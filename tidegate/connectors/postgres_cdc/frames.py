@@ -91,6 +91,21 @@ class TupleCells:
     length: npt.NDArray[np.int32]
     unchanged: Mask | None
 
+    def completed(self, before: TupleCells, place: Positions, told: Mask) -> TupleCells:
+        """The cells, with values that have not changed taken from before.
+
+        Args:
+            before: cells of the same column in the tuples before.
+            place: for each tuple, which of these it belongs to.
+            told: for which tuples these have the value.
+        """
+        if self.unchanged is None or not (taken := self.unchanged & told).any():
+            return self
+        left = self.unchanged & ~taken
+        start = np.where(taken, before.start[place], self.start)
+        length = np.where(taken, before.length[place], self.length)
+        return TupleCells(start, length, left if left.any() else None)
+
 
 def tuple_cells(data: Bytes, at: Positions, columns: int) -> tuple[list[TupleCells], Positions]:
     """Takes n tuples apart.

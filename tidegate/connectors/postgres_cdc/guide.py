@@ -17,8 +17,10 @@ may be several in Kafka. `provide.transaction.metadata` tells where each begins 
 The snapshot and the stream meet without a gap and without an overlap: the snapshot is the one that the slot exports.
 A snapshot that is broken off goes on where it was, table by table and, in tables with a primary key, by ranges of the
 key: what is left is read in a new snapshot, and the stream leaves out what each row's snapshot has shown. A table
-without a primary key of up to 8 MiB of text is one Kafka transaction; a larger one that was being read is read again
-from its beginning, and its rows are told twice.
+without a primary key, whatever its size, is one Kafka transaction: its rows are seen when it has been read to its end,
+and where the task dies before, nothing of it has been told and it is read anew. Such tables come after the others, one
+at a time. Each has to be read within `producer.override.transaction.timeout.ms`, 15 minutes by default, as are the
+brokers' `transaction.max.timeout.ms`.
 
 With `snapshot.max.threads` several tables are read at once, and tables of some megabytes in several parts: by ranges of
 the primary key, which a sample of the table's blocks cuts about evenly, or by blocks of the file where there is no
@@ -30,6 +32,8 @@ are read at once, a statement that waits to alter it breaks the snapshot off; th
 An incremental snapshot (`signal.data.collection`) reads tables while the stream goes on, in chunks by key, and goes on
 after a restart. A row is told at a place in the stream where it is what the changes before it have made of it.
 
+- The key is the primary key. Where the replica identity is another index, so that a delete tells that index's columns
+  alone, the key is these columns.
 - Rows of a table without a key have no key in Kafka either, and no tombstones.
 - Without `REPLICA IDENTITY FULL`, `before` of a delete has the key alone; required columns have their type's zero in
   it, as with Debezium. `before` of an update is null then.
@@ -119,6 +123,10 @@ server:
   not in Kafka. The same.
 - *... is lost: the server's log ends at ..., before ...* It is another server, or one restored from a backup, or a
   standby that was promoted before it had everything (`synchronized_standby_slots`). The same.
+- *A Kafka transaction that fills topic ... is about to pass transaction.timeout.ms.* The table of that topic has no
+  primary key, and takes longer to read than a transaction may be open. Raise the brokers' `transaction.max.timeout.ms`
+  and the connector's `producer.override.transaction.timeout.ms`; or give the table a primary key; or read it by several
+  connections (`snapshot.max.threads`); or leave its rows out with `snapshot.include.collection.list`.
 - *A statement waits to alter table ..., of which the snapshot reads several ranges at once.* The task starts again by
   itself, after that statement.
 - *... is lost: it does not exist any more.* Somebody dropped it, or a standby without it was promoted. The same;

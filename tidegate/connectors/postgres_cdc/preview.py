@@ -58,7 +58,7 @@ class PostgresPreviewTask(SourceTask):
         if step is None or step.batch is None:
             self._context.stopping.wait(_WAIT_SECONDS)
             return ()
-        return [SourceBatch(step.batch, {}, step.position.offset())]
+        return [SourceBatch(step.batch, {}, None)]
 
     def stop(self) -> None:
         if self._snapshot is not None:

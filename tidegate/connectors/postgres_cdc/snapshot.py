@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import select
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +25,7 @@ from tidegate.connectors.postgres_cdc.relation import Relation
 from tidegate.errors import RetriableError, TidegateError
 
 _SILENT_SECONDS = 300.0
+_CANCEL_SECONDS = 2.0
 _BATCH_BYTES = 8 * 1024 * 1024
 _SAMPLE_BYTES = 16 * 1024 * 1024
 _STEP_MS = 500
@@ -51,6 +54,7 @@ class _CopyConnection:
     def __init__(self, server: Server) -> None:
         self._server = server
         self._connection = server.connect(statement_timeout_ms=0)
+        self._cancelled = threading.Event()
 
     @property
     def closed(self) -> bool:
@@ -58,8 +62,14 @@ class _CopyConnection:
         return bool(self._connection.closed)
 
     def close(self) -> None:
-        """Ends the transaction and the connection."""
+        """Ends the transaction and the connection. No other thread may use it any more."""
         self._connection.close()
+
+    def cancel(self) -> None:
+        """Has another thread that waits for the server raise an error."""
+        self._cancelled.set()
+        with contextlib.suppress(psycopg.Error):
+            self._connection.cancel_safe(timeout=_CANCEL_SECONDS)
 
     def _query(self, relation: Relation, rows: RowRange, *, condition: str = "", limit: int = 0) -> str:
         names = [sql.Identifier(column.name) for column in relation.columns]
@@ -124,7 +134,7 @@ class _CopyConnection:
         poll.register(libpq.socket, select.POLLIN)
         until = time.monotonic() + _SILENT_SECONDS
         while not poll.poll(_STEP_MS):
-            if time.monotonic() >= until:
+            if self._cancelled.is_set() or time.monotonic() >= until:
                 raise RetriableError(f"The {self._server.name} was silent for {_SILENT_SECONDS:.0f} s in a snapshot.")
         libpq.consume_input()
 

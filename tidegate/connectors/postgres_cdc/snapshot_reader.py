@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-import threading
+import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,8 +34,6 @@ log = get_logger(__name__)
 
 _PART_BYTES = 1024 * 1024
 _PARTS_A_THREAD = 4
-# Without a key, a table that may be one piece is not cut: so it is told whole or not at all.
-_WHOLE_BYTES = 16 * 1024 * 1024
 
 PublishedTable = tuple[int, TableId, str]
 """Number, name and replica identity of a table."""
@@ -83,13 +80,16 @@ _Piece = tuple[_Part, pa.Table | None, bool]
 
 
 class SnapshotReader:
-    """Reads the captured tables, in order of their names where one is read at a time.
+    """Reads the captured tables: those with a primary key, in order of their names where one is read at a time, then
+    the others.
 
     Where there are several connections a large table is read in parts: by ranges of its key, or where it has none by
     blocks of its file. All connections see the same snapshot.
 
     Tables with a key are read in its order. What an earlier snapshot has read is not read again: the position tells
     which ranges of keys were read at which place in the log, and the stream leaves out the changes each has shown.
+    Where there is no key, there is no position before the table's end: it is told whole or not at all. Such tables
+    are read one after the other, so that it is one table that has to be whole.
 
     Args:
         server: where the database is.
@@ -128,7 +128,6 @@ class SnapshotReader:
         self._micros = time.time_ns() // 1000
         self._position = base.resumed(made.start)
         self._version = catalogue.version()
-        self._closed = threading.Event()
         self._most_threads: int = config["snapshot.max.threads"]
         self._sizes = catalogue.sizes([one[0] for one in self._tables]) if self._most_threads > 1 else {}
         threads = max(1, min(self._most_threads, sum(self._wanted_parts(one[0]) for one in self._tables)))
@@ -137,9 +136,12 @@ class SnapshotReader:
             for _ in range(threads):
                 self._connections.append(SnapshotConnection(server, made.snapshot))
         except TidegateError:
-            self.close()
+            for connection in self._connections:
+                connection.close()
             raise
-        self._steps = told_steps(self._all())
+        self._unordered: list[_Reading] = []
+        self._told = self._all()
+        self._steps = told_steps(self._told)
         self._log_start()
 
     def next(self) -> Step[Position] | None:
@@ -157,7 +159,7 @@ class SnapshotReader:
 
     def close(self) -> None:
         """Ends the reading and closes the connections."""
-        self._closed.set()
+        self._told.close()
         for connection in self._connections:
             connection.close()
 
@@ -166,18 +168,25 @@ class SnapshotReader:
         done = len(progress.done) if progress else 0
         log.info("postgres_cdc.snapshot", lsn=lsn_text(self._boundary), tables_done=done)
 
-    def _all(self) -> Iterator[Step[Position]]:
+    def _all(self) -> Generator[Step[Position]]:
         progress = self._position.snapshot
         assert progress is not None
         wanted = [one for one in self._tables if one[1].name not in progress.done]
         first, ended = not progress.rows, 0
-        for part, rows, final in pieces_at_once(self._connections, wanted, self._parts, self._pieces, self._closed):
-            part.reading.parts -= final
-            done = final and not part.reading.parts
-            ended += done
-            step = self._step(part, rows, final=final, first=first, last=done and ended == len(wanted))
-            first &= step.batch is None
-            yield step
+        with contextlib.closing(self._read(wanted)) as pieces:
+            for part, rows, final in pieces:
+                part.reading.parts -= final
+                done = final and not part.reading.parts
+                ended += done
+                step = self._step(part, rows, final=final, first=first, last=done and ended == len(wanted))
+                first &= step.batch is None
+                yield step
+
+    def _read(self, wanted: Sequence[PublishedTable]) -> Generator[_Piece]:
+        connections, cancel = self._connections, SnapshotConnection.cancel
+        yield from pieces_at_once(connections, wanted, self._ranges, self._pieces, cancel)
+        for reading in self._unordered:
+            yield from pieces_at_once(connections, [reading], self._blocks_of_file, self._pieces, cancel)
 
     def _wanted_parts(self, oid: int) -> int:
         """Into how many parts a table is to be cut."""
@@ -186,23 +195,24 @@ class SnapshotReader:
             return 1
         return max(1, min(self._most_threads * _PARTS_A_THREAD, size.nbytes // _PART_BYTES))
 
-    def _parts(self, connection: SnapshotConnection, table: PublishedTable) -> list[_Part]:
-        """The parts in which what is left of a table is read."""
+    def _ranges(self, connection: SnapshotConnection, table: PublishedTable) -> list[_Part]:
+        """The ranges of its key in which what is left of a table is read; one without a key is put off."""
         reading = self._reading(connection, table)
-        oid, name, _ = table
-        if reading.ordered:
-            position = self._position.divided(name.name, reading.cuts) if reading.cuts else self._position
-            rows = [RowRange(reading.ordered, after, end) for after, end in position.unread(name.name)]
-        else:
-            size = self._sizes.get(oid, TableSize(0, 0))
-            wanted = self._wanted_parts(oid) if size.nbytes > _WHOLE_BYTES else 1
-            blocks = size.blocks
-            edges = [blocks * part // wanted for part in range(wanted)]
-            rows = [
-                RowRange(first_block=first, end_block=end) for first, end in zip(edges, [*edges[1:], None], strict=True)
-            ]
-        reading.parts = len(rows)
-        return [_Part(reading, each, len(rows) == 1) for each in rows]
+        if not reading.ordered:
+            self._unordered.append(reading)
+            return []
+        name = table[1].name
+        position = self._position.divided(name, reading.cuts) if reading.cuts else self._position
+        return _parts(reading, [RowRange(reading.ordered, after, end) for after, end in position.unread(name)])
+
+    def _blocks_of_file(self, _: SnapshotConnection, reading: _Reading) -> list[_Part]:
+        oid = reading.schema.relation.oid
+        wanted, blocks = self._wanted_parts(oid), self._sizes.get(oid, TableSize(0, 0)).blocks
+        edges = [blocks * part // wanted for part in range(wanted)]
+        ends = [*edges[1:], None]
+        return _parts(
+            reading, [RowRange(first_block=first, end_block=end) for first, end in zip(edges, ends, strict=True)]
+        )
 
     def _pieces(self, connection: SnapshotConnection, part: _Part) -> Iterator[_Piece]:
         """The rows of a part of a table; one piece without rows where it has none."""
@@ -210,10 +220,8 @@ class SnapshotReader:
         relation = reading.schema.relation
         if not part.alone:
             connection.lock(relation.table, wait=False)
-        # A table without an order is not resumed: where it is small, one piece tells it all or not at all.
-        most = self._rows if reading.ordered else sys.maxsize
         some = False
-        for piece, final in each_and_last(connection.tables(relation, part.rows, reading.condition, most)):
+        for piece, final in each_and_last(connection.tables(relation, part.rows, reading.condition, self._rows)):
             some = True
             yield part, piece, final
         if not some:
@@ -225,12 +233,12 @@ class SnapshotReader:
         relation = self._catalogue.relation(oid, name, identity, self._publication, self._version)
         facts = self._catalogue.facts(oid)
         schema = self._rules.schema(relation, facts, self._catalogue.type)
-        # Only the primary key's order is one that tells how far the table has been read: it is unique and not null.
-        primary = [
-            index for one in facts.primary_key for index, column in enumerate(relation.columns) if column.name == one
-        ]
-        ordered = primary if primary and list(schema.key) == primary and len(primary) == len(facts.primary_key) else []
-        condition = self._catalogue.row_filter(name, self._publication, self._version)
+        # Only the order of a unique key without nulls tells how far the table has been read: that of the primary key,
+        # or of the index that is the replica identity.
+        key = [relation.columns[index].name for index in schema.key]
+        identifying = [column.name for column in relation.columns if column.identity]
+        ordered = schema.key if key and key in (list(facts.primary_key), identifying) else ()
+        condition = self._catalogue.row_filter(oid, self._publication, self._version)
         begun = bool(ordered and self._position.ranges.get(name.name))
         parts = 1 if begun or not ordered else self._wanted_parts(oid)
         cuts = []
@@ -253,13 +261,14 @@ class SnapshotReader:
         key = tuple(rows.column(index)[-1].as_py() for index in reading.ordered)
         return Step(batch, self._advanced(part, rows.num_rows, key, final=final), halted)
 
-    def _advanced(self, part: _Part, rows: int, key: KeyText | None, *, final: bool) -> Position:
+    def _advanced(self, part: _Part, rows: int, key: KeyText | None, *, final: bool) -> Position | None:
         name = part.reading.schema.relation.table.name
         if part.reading.ordered:
             self._position = self._position.advanced_within(name, rows, part.rows.end, key, done=final)
-        else:
-            self._position = self._position.advanced(name, rows, (), None, done=not part.reading.parts)
-        return self._position
+            return self._position
+        done = not part.reading.parts
+        self._position = self._position.advanced(name, rows, (), None, done=done)
+        return self._position if done else None
 
     def _events(
         self, schema: TableSchema, rows: pa.Table, *, opening: bool, closing: bool, first: bool, last: bool
@@ -291,6 +300,11 @@ class SnapshotReader:
         if not good:
             return schema, None, halted
         return schema, change_batch(schema.shape, changes.take(np.array(good)), tombstones=False), halted
+
+
+def _parts(reading: _Reading, rows: Sequence[RowRange]) -> list[_Part]:
+    reading.parts = len(rows)
+    return [_Part(reading, each, len(rows) == 1) for each in rows]
 
 
 def _raw(row: pa.Table) -> bytes:

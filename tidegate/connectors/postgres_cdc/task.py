@@ -13,6 +13,7 @@ import pyarrow as pa
 from tidegate.connectors.cdc.heartbeat import Heartbeat
 from tidegate.connectors.cdc.incremental import Incremental
 from tidegate.connectors.cdc.keys import current_snapshot_mode
+from tidegate.connectors.cdc.snapshot_steps import WHOLE_TABLE_TIMEOUT_MS
 from tidegate.connectors.cdc.table_id import TableId
 from tidegate.connectors.cdc.topic_names import TopicNames
 from tidegate.connectors.postgres_cdc.catalogue import Catalogue
@@ -50,6 +51,8 @@ WHERE slot_name = %s
 
 class PostgresCdcTask(SourceTask):
     """Captures a database's changes. One task a connector: a slot has one reader."""
+
+    transaction_timeout_ms = WHOLE_TABLE_TIMEOUT_MS
 
     def __init__(self) -> None:
         self._catalogue: Catalogue | None = None
@@ -266,12 +269,12 @@ class PostgresCdcTask(SourceTask):
             return False
         return time.monotonic() >= self._idle_told_at + self._idle_seconds
 
-    def _at(self, position: Position, batches: Sequence[Batch]) -> list[SourceBatch]:
-        """Batches and the position after them; where there are none, an empty one that carries the position."""
+    def _at(self, position: Position | None, batches: Sequence[Batch]) -> list[SourceBatch]:
+        """Batches and the position after them, if there is one; where there are none, an empty one that carries it."""
         some = batches or [envelope(self._names.heartbeat, pa.nulls(0, pa.string()))]
         return [
             *(SourceBatch(batch, self._partition, None) for batch in some[:-1]),
-            SourceBatch(some[-1], self._partition, position.offset()),
+            SourceBatch(some[-1], self._partition, None if position is None else position.offset()),
         ]
 
     def _visible(self, batches: Sequence[Batch]) -> list[Batch]:
@@ -310,7 +313,7 @@ class PostgresCdcTask(SourceTask):
             return ()
         for topic, raw, message in step.halted:
             self._context.halt(topic, raw, message)
-        self._sent = step.position
+        self._sent = step.position or self._sent
         return self._at(step.position, [] if step.batch is None else [step.batch])
 
     def _confirm(self) -> None:

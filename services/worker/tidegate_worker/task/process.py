@@ -90,10 +90,12 @@ def _run(launch: TaskLaunch, plugin: Plugin, epoch: int, control: Control, redac
         control.stopping,
         control.beat,
     )
+    task = plugin.connector.task_class()
+    own = {"transaction.timeout.ms": str(task.transaction_timeout_ms)} if isinstance(task, SourceTask) else {}
     producer = TransactionalProducer(
         launch.kafka,
         transactional_id(launch.cluster, launch.connector, launch.task),
-        config.with_prefix("producer.override."),
+        own | config.with_prefix("producer.override."),
         alive=control.beat,
     )
     registry = RegistryClient(launch.registry_urls)
@@ -102,7 +104,6 @@ def _run(launch: TaskLaunch, plugin: Plugin, epoch: int, control: Control, redac
         topics = TopicAdmin(launch.kafka)
         key = make_converter(config, "key", registry)
         value = make_converter(config, "value", registry)
-        task = plugin.connector.task_class()
         if isinstance(task, SourceTask):
             SourceLoop(
                 task,

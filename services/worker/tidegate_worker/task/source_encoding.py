@@ -52,6 +52,7 @@ class EncodedPoll:
         halted: input that could not be made into records, and records that could not be transformed.
         offsets: source partitions with their last offset.
         records: how many were polled.
+        goes_on: whether its transaction has to go on with the next poll.
     """
 
     mark: Mark
@@ -59,6 +60,7 @@ class EncodedPoll:
     halted: Sequence[HaltedRecord]
     offsets: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]
     records: int
+    goes_on: bool = False
 
     @property
     def bytes(self) -> int:
@@ -108,7 +110,7 @@ class SourceEncoder:
                     raise
                 if each.offset is not None:
                     whole, at_whole = done + 1, (len(encoded), len(halted))
-            yield _poll(polled.mark, encoded, halted, polled.batches)
+            yield _poll(polled.mark, encoded, halted, polled.batches, goes_on=polled.goes_on)
 
     def _take(self, batch: Batch, encoded: list[EncodedBatch], halted: list[HaltedRecord]) -> None:
         if not len(batch):
@@ -143,9 +145,15 @@ class SourceEncoder:
 
 
 def _poll(
-    mark: Mark, encoded: Sequence[EncodedBatch], halted: Sequence[HaltedRecord], polled: Sequence[SourceBatch]
+    mark: Mark,
+    encoded: Sequence[EncodedBatch],
+    halted: Sequence[HaltedRecord],
+    polled: Sequence[SourceBatch],
+    *,
+    goes_on: bool = False,
 ) -> EncodedPoll:
-    return EncodedPoll(mark, encoded, halted, _last_offsets(polled), sum(len(each.batch) for each in polled))
+    records = sum(len(each.batch) for each in polled)
+    return EncodedPoll(mark, encoded, halted, _last_offsets(polled), records, goes_on)
 
 
 def _last_offsets(batches: Sequence[SourceBatch]) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:

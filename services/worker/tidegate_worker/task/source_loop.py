@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
 
 from tidegate.converters.base import Converter
+from tidegate.errors import FatalError, TidegateError
 from tidegate.kafka.source_offsets import SourceOffsets, partition_key
 from tidegate.kafka.topics import TopicAdmin
 from tidegate.kafka.transactions import TransactionalProducer
@@ -26,13 +30,15 @@ _trace = tracer(__name__)
 _AHEAD_ITEMS = 16
 _AHEAD_BYTES = 8 * 1024 * 1024
 _CLOSE_DEADLINE = 5.0
+_SHARE_OF_TIMEOUT = 0.9
 
 
 class SourceLoop:
     """Runs one source task until told to stop.
 
     Three stages overlap: one polls the task, one transforms and encodes, this one writes. A transaction takes what is
-    ready when it begins, so that it is small while little comes, and grows with the load.
+    ready when it begins, so that it is small while little comes, and grows with the load. What the task can only tell
+    whole is one transaction, which is written as it comes; where the loop ends before that does, it is aborted.
 
     Args:
         task: the plugin's task.
@@ -79,6 +85,14 @@ class SourceLoop:
         self._policy = HaltPolicy(config, connector, number)
         self._known_topics: set[str] = set()
         self._context: SourceTaskContext | None = None
+        self._began: float | None = None
+        """When the transaction that is open was begun, by the monotonic clock."""
+        self._passed: list[tuple[Mapping[str, Any], Mapping[str, Any]]] = []
+        """The offsets of what it holds."""
+        self._topic = ""
+        """The topic of the last batch it holds."""
+        self._held = self._held_halted = 0
+        """How many records and dead letters it holds."""
         self._records_in = self._records_out = self._halted = self._bytes = self._commits = 0
 
     def run(self) -> None:
@@ -102,6 +116,7 @@ class SourceLoop:
             self._write_all(encoded, polls)
         finally:
             polls.abandon()
+            self._drop()
             for stage in (encoded, polled):
                 stage.close(_CLOSE_DEADLINE)
         control.report(self._stats, now=True)
@@ -131,13 +146,14 @@ class SourceLoop:
         control = self._control
         while not encoded.finished:
             control.beat()
-            ready, mark = take_transaction(encoded)
+            ready, mark = take_transaction(encoded, goes_on=self._began is not None)
+            self._guard_time()
             if ready:
                 with _trace.start_as_current_span("source.transaction"):
                     self._write(ready)
-                for each in ready:
-                    for partition, offset in each.offsets:
-                        polls.committed(partition, offset)
+            if ready and not ready[-1].goes_on:
+                for partition, offset in self._commit():
+                    polls.committed(partition, offset)
             control.report(self._stats)
             if mark is Mark.PAUSED:
                 control.rest()
@@ -145,29 +161,59 @@ class SourceLoop:
                 polls.settle()
 
     def _write(self, ready: Sequence[EncodedPoll]) -> None:
-        control, producer = self._control, self._producer
+        """Writes polls into the transaction that is open, or a new one."""
+        producer = self._producer
         batches = [batch for each in ready for batch in each.batches]
         for batch in batches:
             self._ensure(batch.batch.topic)
         halted = [record for each in ready for record in each.halted]
         halted += [record for batch in batches for record in batch.halted.values()]
-        control.guard()
-        producer.begin()
+        self._control.guard()
+        if self._began is None:
+            producer.begin()
+            self._began = time.monotonic()
         for batch in batches:
+            self._topic = batch.batch.topic
             self._produce(batch)
         for record in halted:
             self._policy.produce(producer, record)
-        offsets = {
-            partition_key(partition): (partition, offset) for each in ready for partition, offset in each.offsets
-        }
-        for partition, offset in offsets.values():
-            self._offsets.write(producer, partition, offset)
-        control.guard()
-        producer.commit()
+        self._passed += [passed for each in ready for passed in each.offsets]
         self._records_in += sum(each.records for each in ready)
-        self._records_out += sum(len(batch.batch) - len(batch.halted) for batch in batches)
-        self._halted += len(halted)
+        self._held += sum(len(batch.batch) - len(batch.halted) for batch in batches)
+        self._held_halted += len(halted)
+
+    def _commit(self) -> Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+        """Ends the transaction with the last offsets; gives all that it passed."""
+        last = {partition_key(partition): (partition, offset) for partition, offset in self._passed}
+        for partition, offset in last.values():
+            self._offsets.write(self._producer, partition, offset)
+        self._control.guard()
+        self._producer.commit()
         self._commits += 1
+        self._records_out += self._held
+        self._halted += self._held_halted
+        self._held = self._held_halted = 0
+        passed, self._passed, self._began = self._passed, [], None
+        return passed
+
+    def _guard_time(self) -> None:
+        """Ends the task before Kafka aborts its transaction, which would look like a successor's fence."""
+        most = self._producer.transaction_seconds
+        if self._began is None or time.monotonic() - self._began < _SHARE_OF_TIMEOUT * most:
+            return
+        raise FatalError(
+            f"A Kafka transaction that fills topic {self._topic} is about to pass transaction.timeout.ms="
+            f"{most * 1000:.0f}, and can not be committed in parts: connector {self._connector} tells it whole or not "
+            "at all.",
+            remedy="Raise producer.override.transaction.timeout.ms, and the brokers' transaction.max.timeout.ms where "
+            "that is less; the connector's documentation says what is told whole.",
+        )
+
+    def _drop(self) -> None:
+        """Aborts what was begun: those who read committed records would wait for it until Kafka does."""
+        if self._began is not None:
+            with suppress(TidegateError):
+                self._producer.abort()
 
     def _produce(self, ready: EncodedBatch) -> None:
         records = ready.batch.records

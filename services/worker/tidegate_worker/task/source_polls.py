@@ -38,11 +38,13 @@ class Polled:
         mark: kind.
         batches: records with their positions.
         halted: input that could not be made into records.
+        goes_on: whether its transaction has to go on with the next poll.
     """
 
     mark: Mark
     batches: Sequence[SourceBatch] = ()
     halted: Sequence[HaltedRecord] = field(default_factory=tuple)
+    goes_on: bool = False
 
     @property
     def bytes(self) -> int:
@@ -139,16 +141,18 @@ class SourcePolls:
         try:
             task.start(self._config, context)
             self._started()
+            goes_on = False
             while not (control.stopping.is_set() or self._abandoned.is_set()):
                 beat()
                 self._acknowledge()
-                if control.paused:
+                if control.paused and not goes_on:
                     yield from self._rest(beat)
                     continue
                 batches = task.poll()
                 halted, context.halted = context.halted, []
                 if batches or halted:
-                    yield Polled(Mark.RECORDS, batches, halted)
+                    goes_on = batches[-1].offset is None if batches else goes_on
+                    yield Polled(Mark.RECORDS, batches, halted, goes_on)
             yield Polled(Mark.LAST)
             while not self._settled.wait(_PAUSE_STEP):
                 beat()

@@ -14,14 +14,19 @@ MOST_BYTES: Final = 16 * 1024 * 1024
 _TAKE_WAIT: Final = 0.5
 
 
-def take_transaction(encoded: PipelineStage[EncodedPoll]) -> tuple[Sequence[EncodedPoll], Mark]:
+def take_transaction(
+    encoded: PipelineStage[EncodedPoll], *, goes_on: bool = False
+) -> tuple[Sequence[EncodedPoll], Mark]:
     """What one transaction shall hold, and the mark that ends it.
 
     That is what is ready when it begins, up to ``MOST_RECORDS`` and ``MOST_BYTES``, which the last poll may pass: so
-    transactions are small while little comes, and grow with the load. Waits for the first poll only.
+    transactions are small while little comes, and grow with the load. Waits for the first poll only. Polls that have to
+    be one transaction are taken in pieces of that size, and the one that ends them ends the transaction, so that it is
+    open for no longer than it has to be.
 
     Args:
         encoded: polls as they become ready.
+        goes_on: whether they go on with a transaction that has been begun.
 
     Raises:
         BaseException: what ended the stage, once everything before it is taken.
@@ -39,4 +44,7 @@ def take_transaction(encoded: PipelineStage[EncodedPoll]) -> tuple[Sequence[Enco
         records += each.records
         size += each.bytes
         wait = 0.0
+        if goes_on and not each.goes_on:
+            break
+        goes_on = each.goes_on
     return ready, Mark.RECORDS
