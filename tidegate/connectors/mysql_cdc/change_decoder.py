@@ -277,12 +277,6 @@ class ChangeDecoder:
                 transaction.thread = statement.thread
                 continue
             ends[index] = statement.ends or transaction.standalone or not (transaction.begun or self._mariadb)
-            if statement.undoes:
-                raise FatalError(
-                    f"A transaction of XA was rolled back after it was prepared, and so was told: {statement.text!r}.",
-                    remedy="If it changed captured tables, reset the connector's offsets to read them anew; else set "
-                    "them behind the transaction. Let coordinators commit what they have prepared.",
-                )
             if word in _ROW_STATEMENTS:
                 self._refuse(statement)
             if word not in ("CREATE", "ALTER", "DROP", "RENAME", "TRUNCATE", "SET"):

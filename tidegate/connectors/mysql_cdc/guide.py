@@ -29,6 +29,12 @@ passed in part, and what of it is in Kafka is left out.
 - **Position.** By GTID where the server has them (MariaDB always, MySQL with `gtid_mode=ON`), so that the connector
   can follow a failover; else by file and position. Standing in the midst of a large transaction it counts the
   transaction's row events: a replica writes the same ones if its `binlog_row_event_max_size` is the same.
+- **XA.** Changes of a prepared transaction are told at its XA COMMIT, with the place, time and GTID of that, and never
+  where it is rolled back. Small ones are held in memory (`max.batch.bytes` in all), others, and all after a restart,
+  are read again from the log over a second connection: it has to be kept for longer than transactions stay prepared.
+  Snapshots show what is committed. An XA COMMIT is in the log shortly before it is seen in the tables, so a snapshot
+  with `snapshot.locking.mode=none` can miss one that is being committed as it begins: use `minimal` with XA. An
+  incremental snapshot leaves out rows that XA transactions have changed since its last chunk.
 - **Row images.** With `binlog_row_image=FULL`, events have whole rows. `NOBLOB` and `MINIMAL` leave out what has
   not changed: text and binary columns get `unavailable.value.placeholder`, and an update that leaves out a column
   of another type is halted as `errors.tolerance` says, for it can not be told rightly.
@@ -73,8 +79,8 @@ what differs is listed here.
   signals by other ways than the table are not there.
 - A truncated table is a transaction with a beginning and an end; Debezium tells the beginning of each statement,
   ALTER too, and no end.
-- Changes in XA transactions are told when they are prepared. If one is rolled back after that, the task fails, for what
-  it told is undone: reset the offsets to read the tables anew.
+- Changes in XA transactions are told when they are committed, as changes of the transaction of XA COMMIT; Debezium
+  tells them when they are prepared, also those that are rolled back after that.
 
 ### Monitoring
 
@@ -92,6 +98,8 @@ nothing changes.
   Keep the log longer.
 - `Another replica or connector has the same database.server.id`. Two replicas under one number end each other's
   streams. Give each its own.
+- `A transaction of XA is committed ... has not the log any more`. It was prepared in a part of the log that was purged.
+  As above.
 - `does not fit what is known of it`. The table was changed by a statement that is not in the log, or not followed.
   `binlog_row_metadata=FULL`; for what is in the log already, reset the offsets, or exclude the table.
 - `mysql_cdc.statement_not_followed` (warning). As above, before any row of the table has come. As above.

@@ -22,7 +22,9 @@ from tidegate.connectors.mysql_cdc.catalogue import BUILTIN_DATABASES, Catalogue
 from tidegate.connectors.mysql_cdc.change_decoder import ChangeDecoder, EventRules
 from tidegate.connectors.mysql_cdc.column_types import Modes
 from tidegate.connectors.mysql_cdc.columns import TableDefinition
+from tidegate.connectors.mysql_cdc.committed_log import CommittedLog
 from tidegate.connectors.mysql_cdc.connection import Server, Session
+from tidegate.connectors.mysql_cdc.earlier_log import EarlierLog
 from tidegate.connectors.mysql_cdc.incremental_reader import IncrementalReader
 from tidegate.connectors.mysql_cdc.key_order import KeyOrder
 from tidegate.connectors.mysql_cdc.position import Position, bytes_behind, place_of
@@ -50,7 +52,7 @@ class MySqlCdcTask(SourceTask):
 
     def __init__(self) -> None:
         self._session: Session | None = None
-        self._stream: BinlogStream | None = None
+        self._stream: CommittedLog | None = None
         self._snapshot: SnapshotReader | None = None
         self._incremental: IncrementalReader | None = None
         self._polling = threading.Lock()
@@ -229,14 +231,26 @@ class MySqlCdcTask(SourceTask):
             self._incremental = IncrementalReader(
                 self._server, self._asking, self._capture, self._book, self._rules, self._blocks, config
             )
-        self._stream = BinlogStream(
+        stream = BinlogStream(
             self._server.connect(),
             self._catalogue,
             position,
             server_id=config["database.server.id"],
             annotate=config["include.query"],
         )
+        earlier = EarlierLog(
+            self._reopened, lambda: [*Catalogue(self._asking()).log_files()], self._context.stopping, self._most_bytes
+        )
+        self._stream = CommittedLog(stream, earlier, file=position.file, held_bytes=self._most_bytes)
         log.info("mysql_cdc.streaming", file=position.file, pos=position.pos, gtids=position.gtids)
+
+    def _reopened(self, file: str, pos: int) -> BinlogStream:
+        """The log at a place that has been passed."""
+        catalogue = Catalogue(self._asking())
+        place = Position(file, pos)
+        return BinlogStream(
+            self._server.connect(), catalogue, place, server_id=0, annotate=self._config["include.query"]
+        )
 
     def _lost(self, position: Position) -> FatalError | None:
         """That the server has not what is to be read next, as far as names of files tell."""
@@ -289,7 +303,9 @@ class MySqlCdcTask(SourceTask):
         reader = self._incremental
         if reader is None:
             return list(batches)
-        self._decoder.remember(reader.take(batches, self._decoder.position.incremental))
+        assert self._stream is not None
+        state = self._decoder.position.incremental
+        self._decoder.remember(reader.take(batches, state, unsure=self._stream.completes_prepared))
         return [batch for batch in batches if batch.topic != reader.hidden_topic]
 
     def _chunk(self, batches: list[Batch]) -> bool:
