@@ -253,13 +253,22 @@ class MySqlCdcTask(SourceTask):
         )
 
     def _lost(self, position: Position) -> FatalError | None:
-        """That the server has not what is to be read next, as far as names of files tell."""
-        if position.gtids or position.file in self._catalogue.log_files():
+        """That the server has not what is to be read next, as far as names of files and transactions tell."""
+        if position.gtids:
+            # MariaDB finds out for itself; MySQL sends what it has, also where that is another history.
+            lacking = "" if self._catalogue.mariadb else self._catalogue.lacking(position.gtids)
+            if not lacking:
+                return None
+            missing = f"it never had the transactions {lacking}"
+        elif position.file not in self._catalogue.log_files():
+            missing = f"the file {position.file}"
+        else:
             return None
         return FatalError(
-            f"The {self._server.name} has not the log file {position.file} any more, which is to be read next.",
+            f"The {self._server.name} has not the log any more that is to be read next: {missing}.",
             remedy="Set snapshot.mode=when_needed to read the tables anew, or reset the connector's offsets; keep the "
-            "log for longer than the connector may stand still (binlog_expire_logs_seconds, expire_logs_days).",
+            "log for longer than the connector may stand still (binlog_expire_logs_seconds, expire_logs_days), and "
+            "fail over to replicas that have everything.",
         )
 
     # Polling.
