@@ -42,11 +42,12 @@ passed in part, and what of it is in Kafka is left out.
 ### The server
 
 MariaDB 10.5 or newer, or MySQL 5.7 or newer, with a binary log (`log_bin`), `binlog_format=ROW`, best
-`binlog_row_image=FULL` and `binlog_row_metadata=FULL`, and a log that is kept for longer than the connector may
-stand still. Tests run on MariaDB 10.11 (Debian) and, for what differs there, on MySQL 8.0.12 (from a Maven artifact;
-GTIDs, row events, binary JSON, `caching_sha2_password`, row images, purge, kill -9). The same tests with compressed
-transactions were run on MySQL 8.0.33, whose artifact is too large for each run; name another MySQL's directory in
-`TIDEGATE_MYSQL` to run them on it. `binlog_row_value_options=PARTIAL_JSON` is refused. MySQL 8.4 and 9 were not run.
+`binlog_row_image=FULL` and `binlog_row_metadata=FULL`, and a log that is kept for longer than the connector may stand
+still. Tests run on MariaDB 10.11 (Debian) and, for what differs there, on MySQL 8.0.12 (from a Maven artifact; GTIDs,
+row events, binary JSON, `caching_sha2_password`, row images, purge, kill -9, failover by GTID, XA). The same tests
+with compressed transactions were run on MySQL 8.0.33, whose artifact is too large for each run; name another MySQL's
+directory in `TIDEGATE_MYSQL` to run them on it. `binlog_row_value_options=PARTIAL_JSON` is refused. MySQL 8.4 and 9
+were not run.
 
 ```sql
 CREATE USER tidegate IDENTIFIED BY '...';
@@ -66,9 +67,9 @@ have no consistent snapshot: use `extended`, which holds the lock until all is r
 
 ### Unlike in Debezium
 
-Compared event by event and schema by schema with Debezium's MariaDB connector 3.5.0 reading the same server at the same
-time (types, a transaction over two tables, a moved key, a truncated and an altered table, the records of transactions);
-what differs is listed here.
+Compared event by event and schema by schema with Debezium's MariaDB and MySQL connectors 3.5.0 reading the same server
+(MariaDB 10.11, MySQL 8.0.12) at the same time (types, a transaction over two tables, a moved key, a truncated and an
+altered table, the records of transactions); what differs is listed here.
 
 - Definitions are kept in the offsets topic, as they are at the position: no history topic, no replay of all
   statements at the start. `schema.history.internal.*` other than `store.only.captured.tables.ddl` is not needed.
@@ -78,7 +79,7 @@ what differs is listed here.
 - Columns' defaults are not in the schemas. `snapshot.mode` values beside those listed, blocking snapshots, and
   signals by other ways than the table are not there.
 - A truncated table is a transaction with a beginning and an end; Debezium tells the beginning of each statement,
-  ALTER too, and no end.
+  ALTER too, and no end. On MySQL it names no transaction in the event and cuts the event's time to milliseconds.
 - Changes in XA transactions are told when they are committed, as changes of the transaction of XA COMMIT; Debezium
   tells them when they are prepared, also those that are rolled back after that.
 
@@ -94,8 +95,8 @@ nothing changes.
 ### When something fails
 
 - `has not the log any more that is to be read next`. The log was purged while the connector stood still, or the
-  server is not the one it read from. `snapshot.mode=when_needed`, or reset the offsets: all tables are read anew.
-  Keep the log longer.
+  server is not the one it read from, or a replica that had not everything when it took over.
+  `snapshot.mode=when_needed`, or reset the offsets: all tables are read anew. Keep the log longer.
 - `Another replica or connector has the same database.server.id`. Two replicas under one number end each other's
   streams. Give each its own.
 - `A transaction of XA is committed ... has not the log any more`. It was prepared in a part of the log that was purged.
