@@ -41,7 +41,6 @@ _SERVER = {
     "server-id": "1",
     "sync-binlog": "0",
     "innodb-buffer-pool-size": "512M",
-    "secure-file-priv": "",
 }
 _SERVER_IDS = 7_000
 
