@@ -24,6 +24,7 @@ CASES = (
     "pg-source",
     "pg-cdc",
     "pg-cdc-latency",
+    "mysql-cdc",
     "file-sink",
     "parquet-sink",
     "json-parquet-sink",
@@ -49,7 +50,8 @@ def bench(
     data: Annotated[
         str,
         typer.Option(
-            help="Data sets: orders, lineitem, flights, events; of pg-cdc: snapshot, single-row, one-transaction."
+            help="Data sets: orders, lineitem, flights, events; of pg-cdc and mysql-cdc: snapshot, single-row, "
+            "one-transaction."
         ),
     ] = "",
     profile: Annotated[bool, typer.Option("--profile", help="One more run of Tidegate under py-spy.")] = False,

@@ -18,6 +18,7 @@ _CASES = {
     "json-source": "JSON lines to Kafka",
     "pg-source": "PostgreSQL to Kafka",
     "pg-cdc": "PostgreSQL's changes to Kafka",
+    "mysql-cdc": "MariaDB's changes to Kafka",
     "file-sink": "Kafka to a file",
     "parquet-sink": "Kafka Avro to Parquet on S3",
     "json-parquet-sink": "Kafka JSON to Parquet on S3",

@@ -11,7 +11,18 @@ from contextlib import ExitStack
 import psycopg
 from psycopg import sql
 
-from benchmarks.cases.json_source import CONNECT_PRODUCER
+from benchmarks.cases.change_capture import (
+    DATA,
+    DEBEZIUMS,
+    NOTES,
+    OUR_NOTE,
+    OURS,
+    ROWS,
+    TABLE,
+    THEIR_NOTE,
+    WARM_ROWS,
+    WARM_TABLE,
+)
 from benchmarks.comparing import compared
 from benchmarks.data.database import drop_slot, load
 from benchmarks.data.topics import Topics
@@ -25,17 +36,6 @@ from benchmarks.systems.tidegate import Tidegate
 from benchmarks.transfer import Side, Transfer
 
 NAME = "pg-cdc"
-ROWS = 200_000
-DATA = ("snapshot", "single-row", "one-transaction")
-WARM_ROWS = 100_000
-"""What a side warms up with, where more rows are asked for: the plans, the classes and the pages are the same."""
-_TABLE = "lineitem"
-_WARM_TABLE = "warm_lineitem"
-_NOTES = {
-    "snapshot": "a snapshot of {rows:,} rows",
-    "single-row": "{rows:,} transactions of one row each",
-    "one-transaction": "one transaction of {rows:,} rows",
-}
 
 
 def run(settings: Settings) -> list[Comparison]:
@@ -46,37 +46,25 @@ def run(settings: Settings) -> list[Comparison]:
 def _run(settings: Settings, way: str, rows: int) -> Comparison:
     with ExitStack() as exits:
         stage = exits.enter_context(Stage(["postgres"]))
-        load(stage.database_url, _TABLE, rows)
+        load(stage.database_url, TABLE, rows)
         if rows > WARM_ROWS:
-            _copy(stage.database_url, _TABLE, _WARM_TABLE, WARM_ROWS)
+            _copy(stage.database_url, TABLE, WARM_TABLE, WARM_ROWS)
         sides = []
         if settings.wants("tidegate"):
             tidegate = exits.enter_context(Tidegate(stage))
-            sides.append(_side(tidegate, stage, way, rows, "Avro with registry, exactly once", OURS))
+            sides.append(_side(tidegate, stage, way, rows, OUR_NOTE, TIDEGATES))
         if settings.wants("debezium"):
             connect = KafkaConnect(stage, name="debezium", plugins=["debezium-postgres"])
-            note = "JsonConverter without schemas, exactly once"
-            sides.append(_side(exits.enter_context(connect), stage, way, rows, note, THEIRS))
-        title = f"lineitem of PostgreSQL to Kafka: {_NOTES[way].format(rows=rows)}"
+            sides.append(_side(exits.enter_context(connect), stage, way, rows, THEIR_NOTE, THEIRS))
+        title = f"lineitem of PostgreSQL to Kafka: {NOTES[way].format(rows=rows)}"
         return compared(NAME, title, sides, settings, stage)
 
 
-OURS: Config = {"connector.class": "postgres-cdc", "key.converter": "avro", "value.converter": "avro"}
+TIDEGATES: Config = {**OURS, "connector.class": "postgres-cdc"}
 THEIRS: Config = {
+    **DEBEZIUMS,
     "connector.class": "io.debezium.connector.postgresql.PostgresConnector",
-    "exactly.once.support": "required",
-    "transaction.boundary": "interval",
-    "transaction.boundary.interval.ms": 500,
     "plugin.name": "pgoutput",
-    "snapshot.fetch.size": 10_240,
-    "max.batch.size": 8_192,
-    "max.queue.size": 32_768,
-    "poll.interval.ms": 50,
-    "key.converter": "org.apache.kafka.connect.json.JsonConverter",
-    "key.converter.schemas.enable": "false",
-    "value.converter": "org.apache.kafka.connect.json.JsonConverter",
-    "value.converter.schemas.enable": "false",
-    **CONNECT_PRODUCER,
 }
 
 
@@ -106,7 +94,7 @@ def _side(system: System, stage: Stage, way: str, rows: int, note: str, own: Con
         moved = rows if number else min(rows, WARM_ROWS)
         table = f"changed_{slot}"
         if way == "snapshot":
-            table = _TABLE if moved == rows else _WARM_TABLE
+            table = TABLE if moved == rows else WARM_TABLE
         topic = f"{name}.public.{table}"
         topics.make(topic)
         if way != "snapshot":
@@ -141,7 +129,7 @@ def _copy(database_url: str, source: str, table: str, rows: int) -> None:
 
 def _change(database_url: str, table: str, slot: str, rows: int, *, single: bool) -> None:
     """Makes a slot, and then the changes that it has to tell."""
-    names = {"table": sql.Identifier(table), "source": sql.Identifier(_TABLE), "slot": sql.Literal(slot)}
+    names = {"table": sql.Identifier(table), "source": sql.Identifier(TABLE), "slot": sql.Literal(slot)}
     with psycopg.connect(database_url, autocommit=True, connect_timeout=10) as connection:
         for text in (
             "CREATE TABLE {table} (LIKE {source} INCLUDING ALL)",

@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 
 from benchmarks.arrival_times import Flow, FlowSide, compare_arrivals
-from benchmarks.cases.pg_cdc import OURS, THEIRS, database_config
+from benchmarks.cases.pg_cdc import THEIRS, TIDEGATES, database_config
 from benchmarks.change_writer import URL_VARIABLE
 from benchmarks.data.database import drop_slot
 from benchmarks.result import Comparison
@@ -39,7 +39,7 @@ def run(settings: Settings) -> list[Comparison]:
             tidegate = exits.enter_context(Tidegate(stage))
             registries = [tidegate.registry.addresses["grpc"]]
             note = "Avro with registry, exactly once"
-            sides.append(FlowSide(tidegate, note, _changes(stage, OURS), registries, _FIELD))
+            sides.append(FlowSide(tidegate, note, _changes(stage, TIDEGATES), registries, _FIELD))
         for name, exact in (("debezium", True), ("debezium-at-least-once", False)):
             if settings.wants(name):
                 connect = KafkaConnect(stage, name=name, plugins=["debezium-postgres"], exactly_once=exact)

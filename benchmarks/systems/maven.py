@@ -8,7 +8,8 @@ from tidegate.devstack.maven_artifacts import fetch_jars
 
 KAFKA = "4.1.0"
 DEBEZIUM = "3.3.1.Final"
-DEBEZIUM_MARIADB = "3.5.0.Final"
+DEBEZIUM_MYSQL = "3.5.0.Final"
+"""Of its connectors for MariaDB and for MySQL."""
 ICEBERG = "1.10.1"
 _HADOOP = "3.4.1"
 _AWS = "2.33.0"
@@ -25,8 +26,12 @@ PLUGINS = {
         (f"io.debezium:debezium-connector-postgres:{DEBEZIUM}",),
     ),
     "debezium-mariadb": (
-        f"debezium-mariadb-{DEBEZIUM_MARIADB}",
-        (f"io.debezium:debezium-connector-mariadb:{DEBEZIUM_MARIADB}",),
+        f"debezium-mariadb-{DEBEZIUM_MYSQL}",
+        (f"io.debezium:debezium-connector-mariadb:{DEBEZIUM_MYSQL}",),
+    ),
+    "debezium-mysql": (
+        f"debezium-mysql-{DEBEZIUM_MYSQL}",
+        (f"io.debezium:debezium-connector-mysql:{DEBEZIUM_MYSQL}",),
     ),
     "debezium-jdbc": (f"debezium-jdbc-{DEBEZIUM}", (f"io.debezium:debezium-connector-jdbc:{DEBEZIUM}",)),
     # 1.10.0 names an artifact (iceberg-kafka-connect-events) that was never published in that version.

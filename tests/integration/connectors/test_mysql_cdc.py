@@ -10,6 +10,7 @@ from pathlib import Path
 import pymysql
 import pytest
 
+from tests.integration.connectors import xa_transactions
 from tests.integration.connectors.mysql_capture import (
     MySqlCapture,
     loses_nothing_when_killed,
@@ -468,25 +469,20 @@ def test_a_server_that_is_killed_loses_nothing(capture: MySqlCapture) -> None:
     loses_nothing_when_killed(capture)
 
 
-def _xa(capture: MySqlCapture, name: str, end: str) -> None:
-    capture.sql(f"XA START '{name}'")
-    capture.sql("UPDATE t SET v = %s WHERE id = 1", [name])
-    capture.sql(f"XA END '{name}'")
-    if "ONE PHASE" not in end:
-        capture.sql(f"XA PREPARE '{name}'")
-    capture.sql(end)
-
-
 def test_transactions_of_xa(capture: MySqlCapture) -> None:
-    capture.start().catch_up()
-    _xa(capture, "two", "XA COMMIT 'two'")
-    _xa(capture, "one", "XA COMMIT 'one' ONE PHASE")
-    capture.catch_up()
-    assert capture.ledger.rows(capture.topic()) == capture.table()
-    # What is prepared has been told: that it is undone can not be passed over.
-    _xa(capture, "undone", "XA ROLLBACK 'undone'")
-    with pytest.raises(FatalError, match=r"rolled back after it was prepared.*reset the connector's offsets"):
-        capture.until(lambda: False)
+    xa_transactions.are_told_where_they_are_committed(capture)
+
+
+def test_transactions_of_xa_and_crashes(capture: MySqlCapture) -> None:
+    xa_transactions.outlive_every_crash(capture)
+
+
+def test_transactions_of_xa_and_snapshots(capture: MySqlCapture) -> None:
+    xa_transactions.are_not_in_snapshots_before_they_are_committed(capture)
+
+
+def test_a_transaction_of_xa_whose_log_is_purged(capture: MySqlCapture) -> None:
+    xa_transactions.are_missed_aloud_when_their_log_is_purged(capture)
 
 
 @pytest.mark.parametrize("metadata", ["FULL", "NO_LOG"])

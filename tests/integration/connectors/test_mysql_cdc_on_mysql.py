@@ -17,6 +17,7 @@ import orjson
 import pymysql
 import pytest
 
+from tests.integration.connectors import xa_transactions
 from tests.integration.connectors.mysql_capture import (
     MySqlCapture,
     loses_nothing_when_killed,
@@ -277,3 +278,19 @@ def test_a_purged_log_is_told_at_once_with_the_remedy(capture: MySqlCapture) -> 
 
 def test_a_server_that_is_killed_loses_nothing(capture: MySqlCapture) -> None:
     loses_nothing_when_killed(capture)
+
+
+def test_transactions_of_xa(capture: MySqlCapture) -> None:
+    xa_transactions.are_told_where_they_are_committed(capture)
+
+
+def test_transactions_of_xa_and_crashes(capture: MySqlCapture) -> None:
+    xa_transactions.outlive_every_crash(capture)
+
+
+def test_transactions_of_xa_and_snapshots(capture: MySqlCapture) -> None:
+    xa_transactions.are_not_in_snapshots_before_they_are_committed(capture)
+
+
+def test_a_transaction_of_xa_whose_log_is_purged(capture: MySqlCapture) -> None:
+    xa_transactions.are_missed_aloud_when_their_log_is_purged(capture)

@@ -34,7 +34,8 @@ class BinlogStream:
         session: becomes the stream's own.
         catalogue: of the server, over another session.
         position: where to begin.
-        server_id: number of the replica that this is, ``database.server.id``.
+        server_id: number of the replica that this is, ``database.server.id``; 0 for none, which ends at the log's end
+            and leaves the stream of another alone.
         annotate: whether the server shall send the statements that rows are of.
 
     Raises:
@@ -48,7 +49,8 @@ class BinlogStream:
         self._failure: TidegateError | None = None
         self._checksums = (catalogue.session.variable("binlog_checksum") or "NONE").upper() != "NONE"
         self._settings(mariadb=catalogue.mariadb)
-        self._register(server_id)
+        if server_id:
+            self._register(server_id)
         flags = _ANNOTATE if annotate else 0
         if catalogue.mariadb and position.gtids:
             session.run("SET @slave_connect_state=%s", [position.gtids])

@@ -185,6 +185,10 @@ class Catalogue:
         found = self.session.run("SELECT BINLOG_GTID_POS(%s, %s)", [file, pos])[0][0]
         return _text(found or "")
 
+    def lacking(self, gtids: str) -> str:
+        """Those of some of MySQL's transactions that the server has never had."""
+        return _text(self.session.run("SELECT GTID_SUBTRACT(%s, @@GLOBAL.gtid_executed)", [gtids])[0][0])
+
     def snapshot_place(self) -> tuple[str, int] | None:
         """Where in the log the session's consistent snapshot is; None where the server does not tell it."""
         rows = self.session.run("SHOW STATUS LIKE 'binlog_snapshot_%%'", [])

@@ -59,6 +59,8 @@ _ROW_STATEMENTS = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD"})
 _WORD = re.compile(r"[\w$]+")
 _GTID_FLAGS = 12
 _FILE_BEGIN = 4
+_COMMIT_MOMENTS, _MOMENT_BYTES = 42, 7
+_OTHER_MOMENT_FOLLOWS = 1 << 55
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,8 @@ class _Transaction:
     gtid: str | None = None
     captured: EventCounts = field(default_factory=EventCounts)
     pos: int = 0
+    micros: int = 0
+    """When it was committed, in microseconds since 1970; 0 where the log tells only when its events were written."""
     begin_told: bool = False
     """Whether the record of its beginning is in Kafka."""
 
@@ -280,12 +284,6 @@ class ChangeDecoder:
                 transaction.thread = statement.thread
                 continue
             ends[index] = statement.ends or transaction.standalone or not (transaction.begun or self._mariadb)
-            if statement.undoes:
-                raise FatalError(
-                    f"A transaction of XA was rolled back after it was prepared, and so was told: {statement.text!r}.",
-                    remedy="If it changed captured tables, reset the connector's offsets to read them anew; else set "
-                    "them behind the transaction. Let coordinators commit what they have prepared.",
-                )
             if word in _ROW_STATEMENTS:
                 self._refuse(statement)
             if word not in ("CREATE", "ALTER", "DROP", "RENAME", "TRUNCATE", "SET"):
@@ -358,8 +356,9 @@ class ChangeDecoder:
                     "The log has tagged GTIDs, which are not known here.",
                     remedy="Set gtid_next=AUTOMATIC without a tag in the sessions that write.",
                 )
-            gtid = _mysql_gtid(events.body(index))
-            found.append(_Transaction(gtid, gtid=gtid, pos=pos))
+            body = events.body(index)
+            gtid = _mysql_gtid(body)
+            found.append(_Transaction(gtid, gtid=gtid, pos=pos, micros=_commit_micros(body)))
         return found
 
     def _queries(self, events: Events) -> tuple[pa.Array, Numbers | None]:
@@ -763,8 +762,9 @@ class ChangeDecoder:
         which = context.which[event]
         threads = np.array([one.thread for one in context.transactions], np.int64)[which]
         query = context.query.take(pa.array(context.query_at[event])) if context.query_at is not None else None
+        committed = np.array([one.micros for one in context.transactions], np.int64)[which]
         return Places(
-            events.seconds[event] * 1000,
+            np.where(committed, committed, events.seconds[event] * 1_000_000),
             events.server_id[event],
             context.gtid.take(pa.array(which)),
             file,
@@ -834,6 +834,13 @@ def _mysql_gtid(body: bytes) -> str:
     text = body[1:17].hex()
     number = int.from_bytes(body[17:25], "little")
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}:{number}"
+
+
+def _commit_micros(body: bytes) -> int:
+    """When a transaction was committed on the server where it was made, which MySQL tells from 8.0 on."""
+    moments = body[_COMMIT_MOMENTS : _COMMIT_MOMENTS + 2 * _MOMENT_BYTES]
+    here = int.from_bytes(moments[:_MOMENT_BYTES], "little")
+    return int.from_bytes(moments[_MOMENT_BYTES:], "little") if here & _OTHER_MOMENT_FOLLOWS else here
 
 
 def _table_ids(events: Events, rows: Positions) -> Numbers:

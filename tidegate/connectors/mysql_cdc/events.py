@@ -7,8 +7,9 @@ Protocol".
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -113,6 +114,67 @@ class Events:
             size,
         )
 
+    def chosen(self, which: npt.NDArray[Any] | slice) -> Events:
+        """Some of them, over the same buffer."""
+        return Events(
+            self.data,
+            self.start[which],
+            self.end[which],
+            self.kinds[which],
+            self.seconds[which],
+            self.server_id[which],
+            self.end_pos[which],
+            self.length[which],
+        )
+
+    def copied(self) -> Events:
+        """The same over a buffer that holds nothing else."""
+        bodies = [self.body(index) for index in range(len(self))]
+        end = np.cumsum([len(one) for one in bodies], dtype=np.int64)
+        return self._with(b"".join(bodies) + bytes(PADDING), end - (self.end - self.start), end)
+
+    def placed(self, where: Events) -> Events:
+        """The same as if all were in the log where one event is, and when it was written."""
+        one = np.zeros(len(self), np.int64)
+        return Events(
+            self.data,
+            self.start,
+            self.end,
+            self.kinds,
+            where.seconds[one],
+            where.server_id[one],
+            where.end_pos[one],
+            where.length[one],
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Events]) -> Events:
+        """The events of some parts, at least one, one after the other; the parts may share buffers."""
+        if len(parts) == 1:
+            return parts[0]
+        buffers = {id(part.data): part.data for part in parts}
+        sizes = np.cumsum([0, *(len(one) for one in buffers.values())])
+        base = dict(zip(buffers, sizes.tolist(), strict=False))
+        bases = [base[id(part.data)] for part in parts]
+        return cls(
+            np.concatenate(list(buffers.values())),
+            np.concatenate([part.start + more for part, more in zip(parts, bases, strict=True)]),
+            np.concatenate([part.end + more for part, more in zip(parts, bases, strict=True)]),
+            np.concatenate([part.kinds for part in parts]),
+            np.concatenate([part.seconds for part in parts]),
+            np.concatenate([part.server_id for part in parts]),
+            np.concatenate([part.end_pos for part in parts]),
+            np.concatenate([part.length for part in parts]),
+        )
+
+    def opened(self) -> Events:
+        """The same with MySQL's compressed transactions laid open.
+
+        Raises:
+            FatalError: a compression that is not known.
+        """
+        return self._without_payloads() if (self.kinds == PAYLOAD).any() else self
+
     def unpacked(self) -> Events:
         """The same with what is compressed laid open.
 
@@ -120,7 +182,7 @@ class Events:
             FatalError: a compression that is not known.
         """
         if (self.kinds == PAYLOAD).any():
-            return self._without_payloads().unpacked()
+            return self.opened().unpacked()
         packed = np.flatnonzero(IS_COMPRESSED[self.kinds])
         if not len(packed):
             return self

@@ -32,6 +32,12 @@ passed in part, and what of it is in Kafka is left out.
 - **Position.** By GTID where the server has them (MariaDB always, MySQL with `gtid_mode=ON`), so that the connector
   can follow a failover; else by file and position. Standing in the midst of a large transaction it counts the
   transaction's row events: a replica writes the same ones if its `binlog_row_event_max_size` is the same.
+- **XA.** Changes of a prepared transaction are told at its XA COMMIT, with the place, time and GTID of that, and never
+  where it is rolled back. Small ones are held in memory (`max.batch.bytes` in all), others, and all after a restart,
+  are read again from the log over a second connection: it has to be kept for longer than transactions stay prepared.
+  Snapshots show what is committed. An XA COMMIT is in the log shortly before it is seen in the tables, so a snapshot
+  with `snapshot.locking.mode=none` can miss one that is being committed as it begins: use `minimal` with XA. An
+  incremental snapshot leaves out rows that XA transactions have changed since its last chunk.
 - **Row images.** With `binlog_row_image=FULL`, events have whole rows. `NOBLOB` and `MINIMAL` leave out what has
   not changed: text and binary columns get `unavailable.value.placeholder`, and an update that leaves out a column
   of another type is halted as `errors.tolerance` says, for it can not be told rightly.
@@ -39,11 +45,12 @@ passed in part, and what of it is in Kafka is left out.
 ### The server
 
 MariaDB 10.5 or newer, or MySQL 5.7 or newer, with a binary log (`log_bin`), `binlog_format=ROW`, best
-`binlog_row_image=FULL` and `binlog_row_metadata=FULL`, and a log that is kept for longer than the connector may
-stand still. Tests run on MariaDB 10.11 (Debian) and, for what differs there, on MySQL 8.0.12 (from a Maven artifact;
-GTIDs, row events, binary JSON, `caching_sha2_password`, row images, purge, kill -9). The same tests with compressed
-transactions were run on MySQL 8.0.33, whose artifact is too large for each run; name another MySQL's directory in
-`TIDEGATE_MYSQL` to run them on it. `binlog_row_value_options=PARTIAL_JSON` is refused. MySQL 8.4 and 9 were not run.
+`binlog_row_image=FULL` and `binlog_row_metadata=FULL`, and a log that is kept for longer than the connector may stand
+still. Tests run on MariaDB 10.11 (Debian) and, for what differs there, on MySQL 8.0.12 (from a Maven artifact; GTIDs,
+row events, binary JSON, `caching_sha2_password`, row images, purge, kill -9, failover by GTID, XA). The same tests
+with compressed transactions were run on MySQL 8.0.33, whose artifact is too large for each run; name another MySQL's
+directory in `TIDEGATE_MYSQL` to run them on it. `binlog_row_value_options=PARTIAL_JSON` is refused. MySQL 8.4 and 9
+were not run.
 
 ```sql
 CREATE USER tidegate IDENTIFIED BY '...';
@@ -63,9 +70,9 @@ have no consistent snapshot: use `extended`, which holds the lock until all is r
 
 ### Unlike in Debezium
 
-Compared event by event and schema by schema with Debezium's MariaDB connector 3.5.0 reading the same server at the same
-time (types, a transaction over two tables, a moved key, a truncated and an altered table, the records of transactions);
-what differs is listed here.
+Compared event by event and schema by schema with Debezium's MariaDB and MySQL connectors 3.5.0 reading the same server
+(MariaDB 10.11, MySQL 8.0.12) at the same time (types, a transaction over two tables, a moved key, a truncated and an
+altered table, the records of transactions); what differs is listed here.
 
 - Definitions are kept in the offsets topic, as they are at the position: no history topic, no replay of all
   statements at the start. `schema.history.internal.*` other than `store.only.captured.tables.ddl` is not needed.
@@ -80,9 +87,9 @@ what differs is listed here.
   there. Keys of Debezium's that have no effect here are logged at the start (`cdc.key_without_effect`); those that
   would change what is told are refused, with what to write instead.
 - A truncated table is a transaction with a beginning and an end; Debezium tells the beginning of each statement,
-  ALTER too, and no end.
-- Changes in XA transactions are told when they are prepared. If one is rolled back after that, the task fails, for what
-  it told is undone: reset the offsets to read the tables anew.
+  ALTER too, and no end. On MySQL it names no transaction in the event and cuts the event's time to milliseconds.
+- Changes in XA transactions are told when they are committed, as changes of the transaction of XA COMMIT; Debezium
+  tells them when they are prepared, also those that are rolled back after that.
 
 ### Monitoring
 
@@ -96,14 +103,16 @@ nothing changes.
 ### When something fails
 
 - `has not the log any more that is to be read next`. The log was purged while the connector stood still, or the
-  server is not the one it read from. `snapshot.mode=when_needed`, or reset the offsets: all tables are read anew.
-  Keep the log longer.
+  server is not the one it read from, or a replica that had not everything when it took over.
+  `snapshot.mode=when_needed`, or reset the offsets: all tables are read anew. Keep the log longer.
 - `A Kafka transaction that fills topic ... is about to pass transaction.timeout.ms`. The table of that topic has no
   key by which its snapshot could be resumed, and takes longer to read than a transaction may be open. Raise the
   brokers' `transaction.max.timeout.ms` and the connector's `producer.override.transaction.timeout.ms`; or give the
   table a primary key of a type with an order; or leave its rows out with `snapshot.include.collection.list`.
 - `Another replica or connector has the same database.server.id`. Two replicas under one number end each other's
   streams. Give each its own.
+- `A transaction of XA is committed ... has not the log any more`. It was prepared in a part of the log that was purged.
+  As for a purged log.
 - halted records with `incompatible`. A table was altered in a way that its subject's compatibility level does not
   allow. A NOT NULL column goes through under BACKWARD if it was added with a constant or the time as its default;
   else add it as a nullable column first.

@@ -115,17 +115,25 @@ class IncrementalReader:
         """Topic whose records are not told, for only signals are read from them."""
         self._session: ChunkSession | None = None
         self._chunk: _Chunk | None = None
+        self._unsure: dict[str, set[tuple[Any, ...]]] = {}
 
-    def take(self, batches: Sequence[Batch], state: Incremental) -> Incremental:
+    def take(self, batches: Sequence[Batch], state: Incremental, *, unsure: bool) -> Incremental:
         """Looks at what the stream told: signals, and changes of rows that wait.
+
+        Args:
+            batches: of changes.
+            state: before them.
+            unsure: whether some of the changes may not be seen in the tables yet.
 
         Raises:
             TidegateError: the server is away.
         """
+        if not state.wanted:
+            self._unsure.clear()
         for batch in batches:
             if "op" not in batch.value.type.names:
                 continue
-            self._mark_changed(batch)
+            self._mark_changed(batch, unsure=unsure)
             if batch.topic == self._topic:
                 for record in batch.value.to_pylist():
                     if record is not None and record["op"] == "c":
@@ -183,21 +191,30 @@ class IncrementalReader:
             log.warning("mysql_cdc.signal_refused", reason=str(error))
             return state
 
-    def _mark_changed(self, batch: Batch) -> None:
+    def _mark_changed(self, batch: Batch, *, unsure: bool) -> None:
+        """Notes which rows of a chunk are older than the changes, or may be."""
         chunk = self._chunk
-        if chunk is None or chunk.schema is None or batch.topic != chunk.schema.shape.topic:
+        waits = chunk is not None and chunk.schema is not None and batch.topic == chunk.schema.shape.topic
+        if not waits and not unsure:
             return
         source = batch.value.field("source")
         files, pos = source.field("file").to_pylist(), source.field("pos").to_pylist()
-        later = [file is not None and place_of(file, at) >= chunk.place for file, at in zip(files, pos, strict=True)]
+        place = 0 if unsure or chunk is None else chunk.place
+        later = [file is not None and place_of(file, at) >= place for file, at in zip(files, pos, strict=True)]
         operations = batch.value.field("op")
+        changed: set[tuple[Any, ...]] = set()
         for row in np.flatnonzero(later).tolist():
             if operations[row].as_py() == "t":
-                chunk.emptied = True
+                if waits and chunk is not None:
+                    chunk.emptied = True
                 continue
             key = batch.key[row].as_py()
             if key is not None:
-                chunk.changed.add(tuple(key.values()))
+                changed.add(tuple(key.values()))
+        if waits and chunk is not None:
+            chunk.changed |= changed
+        if unsure:
+            self._unsure.setdefault(batch.topic, set()).update(changed)
 
     def _read(self, position: Position, seen: int) -> _Chunk | None:
         state = position.incremental
@@ -229,7 +246,10 @@ class IncrementalReader:
             return None
         count = sum(len(each) for each in rows)
         after = key_texts(schema, keys[-1][-1:])[0] if count == self._size else None
-        return _Chunk(wanted, definition, place, schema, rows, after)
+        # What was told before the chunk was read may still not be seen in it.
+        changed = self._unsure.get(schema.shape.topic, set())
+        self._unsure = {}
+        return _Chunk(wanted, definition, place, schema, rows, after, changed=changed)
 
     def _events(self, chunk: _Chunk, schema: TableSchema, position: Position) -> tuple[list[Batch], list[Halted]]:
         batches: list[Batch] = []

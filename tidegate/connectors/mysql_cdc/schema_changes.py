@@ -136,7 +136,7 @@ def schema_change_batch(
     ]
     columns = [
         source,
-        pa.array(places.millis),
+        pa.array(places.micros // 1000),
         pa.array([database]),
         pa.nulls(1, pa.string()),
         pa.array([statement]),

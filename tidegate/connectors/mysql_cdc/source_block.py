@@ -41,7 +41,7 @@ class Places:
     """Where n changes are in the log.
 
     Args:
-        millis: when each was written, in milliseconds since 1970.
+        micros: when each was committed or, where that is not known, written, in microseconds since 1970.
         server_id: of the server that wrote it.
         gtid: its transaction; null where there is none.
         file: the log file.
@@ -51,7 +51,7 @@ class Places:
         query: the statement that made it; null where that is not known.
     """
 
-    millis: Numbers
+    micros: Numbers
     server_id: Numbers
     gtid: pa.Array
     file: str
@@ -99,7 +99,7 @@ class SourceBlocks:
         zeros = np.zeros(rows, np.int64)
         nothing = pa.nulls(rows, pa.string())
         places = Places(
-            np.full(rows, millis, np.int64),
+            np.full(rows, millis * 1000, np.int64),
             zeros,
             nothing,
             file,
@@ -120,12 +120,12 @@ class SourceBlocks:
             always(VERSION),
             always(self._connector),
             always(self._name),
-            pa.array(places.millis),
+            pa.array(places.micros // 1000),
             marks,
             always(database if table is None else table.schema),
             always(None),
-            pa.array(places.millis * 1_000),
-            pa.array(places.millis * 1_000_000),
+            pa.array(places.micros),
+            pa.array(places.micros * 1000),
             always(None if table is None else table.table),
             pa.array(places.server_id),
             places.gtid,

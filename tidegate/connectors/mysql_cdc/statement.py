@@ -12,7 +12,6 @@ from tidegate.connectors.mysql_cdc.statement_time import StatementTime
 
 _FIRST_WORD = re.compile(r"(?:\s|/\*(?!M?!).*?\*/|--\s[^\n]*\n|#[^\n]*\n|/\*M?!\d*|\()*([A-Za-z]+)", re.DOTALL)
 _XA_INSIDE = re.compile(r"\s*XA\s+(?:START|BEGIN|END)\b", re.IGNORECASE)
-_XA_ROLLBACK = re.compile(r"\s*XA\s+ROLLBACK\b", re.IGNORECASE)
 _TO_SAVEPOINT = re.compile(r"\s*ROLLBACK\s+(?:WORK\s+)?TO\b", re.IGNORECASE)
 _ANSI_QUOTES, _NO_BACKSLASHES = 1 << 2, 1 << 20
 _SQL_MODE, _TIME_ZONE, _MICROS, _MARIADB_MICROS = 1, 5, 13, 128
@@ -57,11 +56,6 @@ class Statement:
         return (self.word in ("COMMIT", "ROLLBACK") and _TO_SAVEPOINT.match(self.text) is None) or (
             self.word == "XA" and not self.begins
         )
-
-    @property
-    def undoes(self) -> bool:
-        """Whether it rolls back a transaction of XA, which is in the log only where that was prepared before."""
-        return _XA_ROLLBACK.match(self.text) is not None
 
     def context(self, charset_of: Callable[[str], str | None], second: int) -> Context:
         """How it was run.

@@ -24,7 +24,9 @@ from tidegate.connectors.mysql_cdc.catalogue import BUILTIN_DATABASES, Catalogue
 from tidegate.connectors.mysql_cdc.change_decoder import ChangeDecoder, EventRules
 from tidegate.connectors.mysql_cdc.column_types import Modes
 from tidegate.connectors.mysql_cdc.columns import TableDefinition
+from tidegate.connectors.mysql_cdc.committed_log import CommittedLog
 from tidegate.connectors.mysql_cdc.connection import Server, Session
+from tidegate.connectors.mysql_cdc.earlier_log import EarlierLog
 from tidegate.connectors.mysql_cdc.incremental_reader import IncrementalReader
 from tidegate.connectors.mysql_cdc.key_order import KeyOrder
 from tidegate.connectors.mysql_cdc.keys import DEBEZIUM
@@ -55,7 +57,7 @@ class MySqlCdcTask(SourceTask):
 
     def __init__(self) -> None:
         self._session: Session | None = None
-        self._stream: BinlogStream | None = None
+        self._stream: CommittedLog | None = None
         self._snapshot: SnapshotReader | None = None
         self._incremental: IncrementalReader | None = None
         self._polling = threading.Lock()
@@ -236,23 +238,44 @@ class MySqlCdcTask(SourceTask):
             self._incremental = IncrementalReader(
                 self._server, self._asking, self._capture, self._book, self._rules, self._blocks, config
             )
-        self._stream = BinlogStream(
+        stream = BinlogStream(
             self._server.connect(),
             self._catalogue,
             position,
             server_id=config["database.server.id"],
             annotate=config["include.query"],
         )
+        earlier = EarlierLog(
+            self._reopened, lambda: [*Catalogue(self._asking()).log_files()], self._context.stopping, self._most_bytes
+        )
+        self._stream = CommittedLog(stream, earlier, file=position.file, held_bytes=self._most_bytes)
         log.info("mysql_cdc.streaming", file=position.file, pos=position.pos, gtids=position.gtids)
 
+    def _reopened(self, file: str, pos: int) -> BinlogStream:
+        """The log at a place that has been passed."""
+        catalogue = Catalogue(self._asking())
+        place = Position(file, pos)
+        return BinlogStream(
+            self._server.connect(), catalogue, place, server_id=0, annotate=self._config["include.query"]
+        )
+
     def _lost(self, position: Position) -> FatalError | None:
-        """That the server has not what is to be read next, as far as names of files tell."""
-        if position.gtids or position.file in self._catalogue.log_files():
+        """That the server has not what is to be read next, as far as names of files and transactions tell."""
+        if position.gtids:
+            # MariaDB finds out for itself; MySQL sends what it has, also where that is another history.
+            lacking = "" if self._catalogue.mariadb else self._catalogue.lacking(position.gtids)
+            if not lacking:
+                return None
+            missing = f"it never had the transactions {lacking}"
+        elif position.file not in self._catalogue.log_files():
+            missing = f"the file {position.file}"
+        else:
             return None
         return FatalError(
-            f"The {self._server.name} has not the log file {position.file} any more, which is to be read next.",
+            f"The {self._server.name} has not the log any more that is to be read next: {missing}.",
             remedy="Set snapshot.mode=when_needed to read the tables anew, or reset the connector's offsets; keep the "
-            "log for longer than the connector may stand still (binlog_expire_logs_seconds, expire_logs_days).",
+            "log for longer than the connector may stand still (binlog_expire_logs_seconds, expire_logs_days), and "
+            "fail over to replicas that have everything.",
         )
 
     # Polling.
@@ -296,7 +319,9 @@ class MySqlCdcTask(SourceTask):
         reader = self._incremental
         if reader is None:
             return list(batches)
-        self._decoder.remember(reader.take(batches, self._decoder.position.incremental))
+        assert self._stream is not None
+        state = self._decoder.position.incremental
+        self._decoder.remember(reader.take(batches, state, unsure=self._stream.completes_prepared))
         return [batch for batch in batches if batch.topic != reader.hidden_topic]
 
     def _chunk(self, batches: list[Batch]) -> bool:

@@ -94,7 +94,8 @@ def _taken(cells: Cells, *, skip: int) -> pa.Array:
     offsets = np.empty(2 * rows + 1, np.int64 if large else np.int32)
     offsets[0:-1:2] = cells.start + skip
     offsets[1::2] = cells.start + np.maximum(cells.length, skip)
-    offsets[-1] = offsets[-2] if rows else 0
+    # The values may be in any order in the buffer, but the last offset must not be before the first.
+    offsets[-1] = len(cells.data) if rows else 0
     type_ = pa.large_binary() if large else pa.binary()
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(cells.data)]
     everything = pa.Array.from_buffers(type_, 2 * rows, buffers)
