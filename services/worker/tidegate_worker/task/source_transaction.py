@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from tidegate_worker.task.pipeline_stage import PipelineStage
 from tidegate_worker.task.source_encoding import EncodedPoll
 from tidegate_worker.task.source_polls import Mark
 
-MOST_RECORDS: Final = 100_000
-MOST_BYTES: Final = 16 * 1024 * 1024
+MOST_RECORDS: Final = 50_000
+MOST_BYTES: Final = 8 * 1024 * 1024
 _TAKE_WAIT: Final = 0.5
 
 
-def take_transaction(encoded: PipelineStage[EncodedPoll]) -> tuple[Sequence[EncodedPoll], Mark]:
+def take_transaction(
+    encoded: PipelineStage[EncodedPoll], rest: Callable[[], float]
+) -> tuple[Sequence[EncodedPoll], Mark]:
     """What one transaction shall hold, and the mark that ends it.
 
     That is what is ready when it begins, up to ``MOST_RECORDS`` and ``MOST_BYTES``, which the last poll may pass: so
-    transactions are small while little comes, and grow with the load. Waits for the first poll only.
+    transactions are small while little comes, and grow with the load. Waits for the first poll, and while the
+    transaction before has not settled.
 
     Args:
         encoded: polls as they become ready.
+        rest: for how many seconds the transaction had better not begin.
 
     Raises:
         BaseException: what ended the stage, once everything before it is taken.
@@ -38,5 +42,5 @@ def take_transaction(encoded: PipelineStage[EncodedPoll]) -> tuple[Sequence[Enco
         ready.append(each)
         records += each.records
         size += each.bytes
-        wait = 0.0
+        wait = rest()
     return ready, Mark.RECORDS
