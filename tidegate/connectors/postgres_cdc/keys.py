@@ -219,7 +219,7 @@ _OWN = (
     .define(
         "max.queue.size.in.bytes",
         Type.LONG,
-        32 * 1024 * 1024,
+        8 * 1024 * 1024,
         Importance.MEDIUM,
         "Most memory for changes that are received and not yet taken; the server waits while it is full.",
         validator=at_least(64 * 1024),
