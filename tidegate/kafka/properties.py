@@ -39,7 +39,7 @@ def producer_properties(base: Mapping[str, str], transactional_id: str, override
             "compression.type": "lz4",
             "partitioner": "murmur2_random",
             "queue.buffering.max.messages": "500000",
-            "queue.buffering.max.kbytes": "131072",
+            "queue.buffering.max.kbytes": "32768",
             "transaction.timeout.ms": "60000",
             "message.timeout.ms": "60000",
         }

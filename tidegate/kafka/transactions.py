@@ -21,6 +21,9 @@ from tidegate.records.envelope import TIMESTAMP, SinkOffset, TopicPartition
 _DEADLINE = 60.0
 _ATTEMPT = 5.0
 _STUCK = 15.0
+# A transaction's markers are written after its commit has been answered, in about the time that took. One that begins
+# earlier is refused, and librdkafka tries again only after 20 ms: to wait is sooner.
+_LEAST_REST, _MOST_REST = 0.002, 0.005
 
 
 def transactional_id(cluster: str, connector: str, task: int) -> str:
@@ -53,6 +56,7 @@ class TransactionalProducer:
         self._alive = alive
         self._stuck = False
         full = producer_properties(properties, name, overrides or {})
+        self._settled_at = 0.0
         try:
             self._producer = record_producer(full)
         except KafkaException as error:
@@ -67,6 +71,11 @@ class TransactionalProducer:
             KafkaUnavailableError: no answer within a minute.
         """
         self._insist(lambda: self._producer.init_transactions(_ATTEMPT), "initialising transactions")
+
+    @property
+    def rest(self) -> float:
+        """For how many seconds a new transaction had better wait: the one before is not wholly settled until then."""
+        return max(0.0, self._settled_at - time.monotonic())
 
     def begin(self) -> None:
         """Begins a transaction.
@@ -181,7 +190,10 @@ class TransactionalProducer:
             FencedError: a newer holder exists; nothing was committed.
             RetriableError: it may or may not have been committed; the successor will know.
         """
+        began = time.monotonic()
         self._insist(lambda: self._producer.commit_transaction(_ATTEMPT), "committing a transaction")
+        ended = time.monotonic()
+        self._settled_at = ended + min(max(ended - began, _LEAST_REST), _MOST_REST)
 
     def abort(self) -> None:
         """Aborts the open transaction; the producer must not be used any more.

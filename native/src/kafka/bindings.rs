@@ -158,6 +158,7 @@ functions! {
     destroy: fn(*mut Rk);
     err2str: fn(c_int) -> *const c_char;
     poll: fn(*mut Rk, c_int) -> c_int;
+    flush: fn(*mut Rk, c_int) -> c_int;
     purge: fn(*mut Rk, c_int) -> c_int;
     topic_new: fn(*mut Rk, *const c_char, *mut c_void) -> *mut Topic;
     topic_destroy: fn(*mut Topic);

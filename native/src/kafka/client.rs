@@ -1,6 +1,7 @@
 //! A client handle and what producers and consumers have in common.
 
 use std::ffi::{CString, c_int};
+use std::time::{Duration, Instant};
 
 use super::bindings::{Functions, NO_ERROR, Rk, functions};
 use super::error::{ClientError, Result, text};
@@ -8,6 +9,7 @@ use super::error::{ClientError, Result, text};
 const INVALID_ARG: c_int = -186;
 const ROOM: usize = 512;
 const LONGEST_MEETING: f64 = 2.0;
+const PROMPT_FLUSH: Duration = Duration::from_millis(100);
 
 /// A client of librdkafka; closed when dropped.
 pub struct Client {
@@ -58,6 +60,23 @@ impl Client {
             if (self.functions.metadata)(self.rk, 0, std::ptr::null_mut(), &mut metadata, longest) == NO_ERROR {
                 (self.functions.metadata_destroy)(metadata);
             }
+        }
+    }
+
+    /// Waits for what is queued to be acknowledged, for a moment at most.
+    ///
+    /// A client without delivery reports looks each 10 ms whether its flush is done, which is longer than a small
+    /// transaction takes: so it is asked for shorter ones.
+    pub fn flush_promptly(&self) {
+        let began = Instant::now();
+        let mut wait = 1;
+        // SAFETY: the handle is valid.
+        while unsafe { (self.functions.flush)(self.rk, wait) } != NO_ERROR {
+            let waited = began.elapsed();
+            if waited > PROMPT_FLUSH {
+                break;
+            }
+            wait = 1 + waited.as_millis() as c_int / 8;
         }
     }
 }

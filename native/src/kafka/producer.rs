@@ -131,8 +131,10 @@ impl KafkaProducer {
     }
 
     fn commit_transaction(&self, py: Python<'_>, seconds: f64) -> PyResult<()> {
-        self.transaction(py, |client| unsafe {
-            client.functions.taken((client.functions.commit_transaction)(client.rk, milliseconds(seconds)))
+        self.transaction(py, |client| {
+            client.flush_promptly();
+            // SAFETY: the handle is valid.
+            unsafe { client.functions.taken((client.functions.commit_transaction)(client.rk, milliseconds(seconds))) }
         })
     }
 

@@ -20,7 +20,7 @@ from tidegate.sdk.config_def import REQUIRED, ConfigDef, Importance, Type, at_le
 
 _DATABASE, _SLOT, _SNAPSHOT, _STREAM = "Database", "Slot and publication", "Snapshot", "Streaming"
 _SLOT_NAME = re.compile(r"[a-z0-9_]{1,63}")
-QUEUE_BYTES = 32 * 1024 * 1024
+QUEUE_BYTES = 8 * 1024 * 1024
 SNAPSHOT_MODES = ("initial", "initial_only", "no_data", "never", "always", "when_needed")
 PUBLICATION_MODES = ("all_tables", "filtered", "no_tables", "disabled")
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")

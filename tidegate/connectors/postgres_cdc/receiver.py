@@ -15,13 +15,18 @@ _STATUS = struct.Struct(">cqqqqB")
 _KEEPALIVE = struct.Struct(">cqqB")
 _WAL_HEADER = struct.Struct(">cqqq")
 _EPOCH_SECONDS = 946_684_800
-_CHUNK_BYTES = 8 * 1024 * 1024
+_CHUNK_BYTES = 2 * 1024 * 1024
 _CLOSE_SECONDS = 10.0
 _LOOK_SECONDS = 0.1
 _STATUS_AT_LEAST_SECONDS = 1.0
-_HAND_OVER = 512
-# A piece costs a millisecond whatever its size: a steady trickle is not to be taken row by row.
-_GATHER_SECONDS = 0.005
+# A piece costs a millisecond or two whatever its size, and each look at the connection some of it. So what flows is
+# gathered into pieces that are worth their cost, and after a trickle, whose changes are not to wait, it pauses
+# for some times what the last piece has cost. What comes after a while of nothing is handed over at once.
+_HAND_OVER = 4096
+_FLOW_SECONDS = 0.02
+_TRICKLE_BYTES = 8 * 1024
+_PAUSE_FOR_COST = 3
+_LEAST_PAUSE, _MOST_PAUSE = 0.003, 0.015
 
 
 class Receiver:
@@ -51,7 +56,7 @@ class Receiver:
         self._changed = threading.Condition()
         self._failure: TidegateError | None = None
         self._stopping = False
-        self._told_at = self._taken_at = 0.0
+        self._told_at = self._taken_at = self._cost = 0.0
         self._told = 0
         self._thread = threading.Thread(target=self._run, name="postgres-cdc-receiver", daemon=True)
         self.server_end = start
@@ -64,16 +69,14 @@ class Receiver:
     def take(self, seconds: float) -> Frames | None:
         """What has been received, waiting for so long at most; None for nothing.
 
-        What comes shortly after something was taken is gathered for a moment.
-
         Raises:
             TidegateError: the stream has ended; what came before has been taken.
         """
         with self._changed:
+            if self._taken_at:
+                self._cost, self._taken_at = time.monotonic() - self._taken_at, 0.0
             if not self._chunks and self._failure is None:
                 self._changed.wait(seconds)
-            if len(self._chunks) == 1 and len(self._chunks[0][1]) < _HAND_OVER:
-                self._changed.wait_for(lambda: self._stopping, self._taken_at + _GATHER_SECONDS - time.monotonic())
             if self._chunks:
                 self._taken_at = time.monotonic()
                 data, sizes = self._chunks.popleft()
@@ -120,29 +123,16 @@ class Receiver:
             self._changed.notify_all()
 
     def _receive(self) -> None:
-        """Receives what is there, hands it over, waits a moment for more."""
-        libpq = self._replication.libpq
+        """Receives what is there and hands it over; waits for more where there was nothing."""
         data, sizes = bytearray(), list[int]()
-        asked = False
-        while len(sizes) < _HAND_OVER:
-            size, message = libpq.get_copy_data(1)
-            if size <= 0:
-                break
-            if message[0] == KEEPALIVE:
-                _, self.server_end, _, wanted = _KEEPALIVE.unpack_from(message)
-                asked |= bool(wanted)
-                self._received = max(self._received, self.server_end)
-            data += message
-            sizes.append(size)
-        else:
-            size = 0
+        asked, ended = self._gather(data, sizes)
         if sizes:
             last = len(data) - sizes[-1]
             if data[last] != KEEPALIVE:
                 self.server_end = max(self.server_end, _WAL_HEADER.unpack_from(data, last)[2])
                 self._received = max(self._received, self.server_end)
             self._hand_over(data, sizes)
-        if size < 0:
+        if ended:
             raise self._replication.ended()
         now = time.monotonic()
         if asked or self._status_due(now):
@@ -151,8 +141,32 @@ class Receiver:
             with self._changed:
                 if self._held >= self._most_bytes and not self._stopping:
                     self._changed.wait(_LOOK_SECONDS)
-        elif len(sizes) < _HAND_OVER:
+        elif not sizes:
             self._replication.wait(_LOOK_SECONDS)
+        elif len(data) < _TRICKLE_BYTES:
+            time.sleep(min(max(_PAUSE_FOR_COST * self._cost, _LEAST_PAUSE), _MOST_PAUSE))
+
+    def _gather(self, data: bytearray, sizes: list[int]) -> tuple[bool, bool]:
+        """Receives until there is no more, or enough; tells whether an answer is wanted, and if the stream ended."""
+        libpq = self._replication.libpq
+        until = time.monotonic() + _FLOW_SECONDS
+        asked = False
+        while len(sizes) < _HAND_OVER:
+            size, message = libpq.get_copy_data(1)
+            if size < 0:
+                return asked, True
+            if size == 0:
+                flows = len(data) >= _TRICKLE_BYTES
+                if not self._replication.wait(max(0.0, until - time.monotonic()) if flows else 0.0):
+                    break
+                continue
+            if message[0] == KEEPALIVE:
+                _, self.server_end, _, wanted = _KEEPALIVE.unpack_from(message)
+                asked |= bool(wanted)
+                self._received = max(self._received, self.server_end)
+            data += message
+            sizes.append(size)
+        return asked, False
 
     def _full(self) -> bool:
         return self._held >= self._most_bytes

@@ -58,12 +58,12 @@ class SourceBlocks:
             lsn: where it is in the log.
             last_commit: where the transaction before it ended; 0 where that is not known.
         """
-        places = [
-            pa.array(last_commit, mask=last_commit == 0).cast(pa.string()),
-            pa.array(lsn).cast(pa.string()),
-        ]
-        quoted = [pc.fill_null(pc.binary_join_element_wise('"', one, '"', ""), "null") for one in places]
-        sequence = pc.binary_join_element_wise("[", quoted[0], ",", quoted[1], "]", "")
+        last, here = (pa.array(places).cast(pa.string()) for places in (last_commit, lsn))
+        sequence = pc.binary_join_element_wise('["', last, '","', here, '"]', "")
+        unknown = last_commit == 0
+        if unknown.any():
+            alone = pc.binary_join_element_wise('[null,"', here, '"]', "")
+            sequence = pc.if_else(pa.array(unknown), alone, sequence)
         marks = pa.repeat(pa.scalar("false"), len(micros))
         return self._blocks(table, marks, micros, pa.array(tx_id), pa.array(lsn), sequence)
 

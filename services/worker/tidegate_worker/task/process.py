@@ -36,6 +36,9 @@ from tidegate_worker.task.vital_signs import VitalSigns
 
 _LONGEST_TRACE = 16_000
 _REGISTRY_PATIENCE_MS = 60_000
+# A stage that comes back from a call of C's waits so long at most for the interpreter, which the others hold for
+# milliseconds at a time. By default five, at each of the dozen calls that a small transaction is.
+_SWITCH_SECONDS = 0.0005
 
 log = logging.get_logger(__name__)
 
@@ -51,6 +54,7 @@ def main(launch: TaskLaunch, channel: Connection, signs: VitalSigns) -> None:
     die_with_parent()
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, signal.SIG_IGN)
+    sys.setswitchinterval(_SWITCH_SECONDS)
     setproctitle.setproctitle(f"tidegate task {launch.connector}/{launch.task}")
     logging.configure(
         launch.log_level,  # type: ignore[arg-type]

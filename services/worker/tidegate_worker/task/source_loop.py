@@ -28,7 +28,7 @@ from tidegate_worker.task.source_transaction import take_transaction
 _trace = tracer(__name__)
 
 _AHEAD_ITEMS = 16
-_AHEAD_BYTES = 8 * 1024 * 1024
+_AHEAD_BYTES = 4 * 1024 * 1024
 _CLOSE_DEADLINE = 5.0
 _SHARE_OF_TIMEOUT = 0.9
 
@@ -146,7 +146,7 @@ class SourceLoop:
         control = self._control
         while not encoded.finished:
             control.beat()
-            ready, mark = take_transaction(encoded, goes_on=self._began is not None)
+            ready, mark = take_transaction(encoded, lambda: self._producer.rest, goes_on=self._began is not None)
             self._guard_time()
             if ready:
                 with _trace.start_as_current_span("source.transaction"):
