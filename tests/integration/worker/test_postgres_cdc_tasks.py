@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 import time
 import uuid
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -24,7 +26,10 @@ from tests.support.eventually import aeventually, eventually
 from tidegate.devstack import Postgres
 from tidegate.devstack.service_process import ServiceProcess
 
+_DEBIAN = Path("/usr/lib/postgresql/15/bin")
 _TABLES = ("a", "b")
+_FIRST = "first" + "x" * 800
+"""Long enough for a table to be read in several ranges at once."""
 _MORE_STEPS = 60
 _REMEMBER = """
 CREATE FUNCTION remember() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -44,6 +49,16 @@ Change = tuple[str, object, object]
 
 
 @pytest.fixture(scope="module")
+def debians(state_dir: Path) -> Iterator[Postgres]:
+    """Debian's PostgreSQL 15, likewise."""
+    if not (_DEBIAN / "postgres").exists():
+        pytest.skip("Debian's PostgreSQL 15 is not installed")
+    settings = {"fsync": "on", "wal_sender_timeout": "10s"}
+    with Postgres(state_dir, name="cdc-tasks-15", settings=settings, programs=_DEBIAN) as component:
+        yield component
+
+
+@pytest.fixture(scope="module")
 def server(state_dir: Path) -> Iterator[Postgres]:
     """A PostgreSQL that may be killed; unlike the shared one it writes its log to the disk."""
     settings = {"fsync": "on", "wal_sender_timeout": "10s"}
@@ -54,21 +69,23 @@ def server(state_dir: Path) -> Iterator[Postgres]:
 class Load:
     """Transactions over two tables, each of which writes its number to a third: the ledger of what was committed."""
 
-    def __init__(self, server: Postgres, database: str) -> None:
+    def __init__(self, server: Postgres, database: str, *, pause: float = 0.0) -> None:
         self.server = server
         self.database = database
+        self._pause = pause
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self._random = random.Random(7)
         with psycopg.connect(server.url(database), autocommit=True) as connection:
             for table in _TABLES:
                 connection.execute(f"CREATE TABLE {table} (id int PRIMARY KEY, v text, step int NOT NULL)")
-                connection.execute(f"INSERT INTO {table} SELECT i, 'first', 0 FROM generate_series(1, 3000) i")
+                connection.execute(f"INSERT INTO {table} SELECT i, %s, 0 FROM generate_series(1, 3000) i", [_FIRST])
             connection.execute("CREATE TABLE steps (step int PRIMARY KEY)")
             connection.execute(
                 "CREATE TABLE history (n bigserial PRIMARY KEY, source text, id int, op text, v text, step int)"
             )
             connection.execute(_REMEMBER)
+            connection.execute("CREATE TABLE signal (id text PRIMARY KEY, type text, data text)")
             for table in _TABLES:
                 connection.execute(
                     f"CREATE TRIGGER remember AFTER INSERT OR UPDATE OR DELETE ON {table} "
@@ -86,6 +103,12 @@ class Load:
         """Waits until so many more transactions have been committed."""
         wanted = len(self.rows("steps")) + _MORE_STEPS
         eventually(lambda: len(self.rows("steps")) >= wanted, timeout=DEADLINE, message="the load goes on")
+
+    def ask_for_rows(self) -> None:
+        """Signals an incremental snapshot of both tables."""
+        with psycopg.connect(self.server.url(self.database), autocommit=True) as connection:
+            data = orjson.dumps({"data-collections": [f"public.{table}" for table in _TABLES]}).decode()
+            connection.execute("INSERT INTO signal VALUES ('1', 'execute-snapshot', %s)", [data])
 
     def stop(self) -> None:
         """No more changes after this."""
@@ -120,6 +143,7 @@ class Load:
                         step += 1
                         with connection.transaction():
                             self._step(connection, step)
+                        time.sleep(self._pause)
             except psycopg.OperationalError:
                 # The server is being killed; what was committed is what the steps say.
                 time.sleep(0.05)
@@ -162,7 +186,7 @@ def _config(server: Postgres, database: str) -> dict[str, str]:
         "snapshot.fetch.size": "500",
         "topic.creation.default.partitions": "1",
         "max.batch.size": "500",
-        "table.exclude.list": "public.history",
+        "table.exclude.list": "public.(history|signal)",
     }
 
 
@@ -172,6 +196,8 @@ class Topics:
     def __init__(self, lab: Lab, database: str) -> None:
         self.ledger = ChangeLedger()
         self.told: dict[str, dict[int, list[Change]]] = {table: {} for table in _TABLES}
+        self.read_again = 0
+        """Rows of incremental snapshots; the ledger has compared them with what was told before."""
         self._database = database
         self._consumer = Consumer(
             {
@@ -195,6 +221,9 @@ class Topics:
                 table = str(message.topic()).rpartition(".")[2]
                 if value is not None and table in self.told:
                     after = value["after"] or {"v": None, "step": None}
+                    if value["source"]["snapshot"] == "incremental":
+                        self.read_again += 1
+                        continue
                     self.told[table].setdefault(key["id"], []).append((value["op"], after["v"], after["step"]))
         return len(messages)
 
@@ -223,7 +252,7 @@ def _same_history(happened: dict[int, list[Change]], told: dict[int, list[Change
         if events and events[0][0] == "r":
             since = len(changes) - len(events) + 1
             assert since >= 0 and events[1:] == changes[since:], f"{key}: {events} for {changes}"
-            shown = changes[since - 1] if since else ("", "first", 0)
+            shown = changes[since - 1] if since else ("", _FIRST, 0)
             assert shown[0] != "d" and events[0][1:] == shown[1:], f"{key}: {events} for {changes}"
         elif events:
             assert events == changes, f"{key}: {events} for {changes}"
@@ -233,21 +262,22 @@ def _same_history(happened: dict[int, list[Change]], told: dict[int, list[Change
 
 def _equal(lab: Lab, load: Load) -> None:
     """Waits until the last step has come, and compares."""
+    with contextlib.closing(Topics(lab, load.database)) as topics:
+        _equal_in(topics, load)
+
+
+def _equal_in(topics: Topics, load: Load) -> None:
     load.stop()
     steps = load.rows("steps")
-    topics = Topics(lab, load.database)
-    try:
 
-        def complete() -> bool:
-            return not topics.read() and len(topics.rows("steps")) >= len(steps)
+    def complete() -> bool:
+        return not topics.read() and len(topics.rows("steps")) >= len(steps)
 
-        eventually(complete, timeout=DEADLINE, interval=0)
-        assert topics.rows("steps") == steps
-        for table in _TABLES:
-            assert topics.rows(table) == load.rows(table)
-            _same_history(load.history(table), topics.told[table])
-    finally:
-        topics.close()
+    eventually(complete, timeout=DEADLINE, interval=0)
+    assert topics.rows("steps") == steps
+    for table in _TABLES:
+        assert topics.rows(table) == load.rows(table)
+        _same_history(load.history(table), topics.told[table])
 
 
 def _caught_up(worker: ServiceProcess) -> bool:
@@ -316,6 +346,55 @@ async def test_a_task_that_wakes_after_its_successor_adds_nothing(lab: Lab, load
         first.process.resume()
         load.goes_on()
         _equal(lab, load)
+
+
+async def test_killed_while_snapshots_run_at_once_and_while_streaming_nothing_is_lost_or_doubled(
+    lab: Lab, debians: Postgres
+) -> None:
+    name = f"cdc_{uuid.uuid4().hex[:12]}"
+    debians.create_database(name)
+    config = _config(debians, name) | {
+        "snapshot.max.threads": "3",
+        "signal.data.collection": "public.signal",
+        "incremental.snapshot.chunk.size": "20",
+    }
+    with (
+        lab.worker("w1") as first,
+        lab.worker("w2"),
+        contextlib.closing(Topics(lab, name)) as topics,
+        Load(debians, name, pause=0.01) as load,
+    ):
+        await lab.deploy("cdc", config)
+        # While several tables and ranges of them are read at once.
+        eventually(topics.read, timeout=DEADLINE, interval=0)
+        for process in task_processes(first):
+            process.kill()
+        await lab.reaches("cdc", "RUNNING", restarts=1)
+        debians.kill9()
+        debians.start()
+        load.goes_on()
+        load.ask_for_rows()
+        for kills in range(3):
+            wanted = topics.read_again + 100
+            eventually(partial(_has_read_again, topics, wanted), timeout=DEADLINE, interval=0)
+            match kills:
+                case 0:
+                    for process in task_processes(first):
+                        process.kill()
+                case 1:
+                    debians.kill9()
+                    debians.start()
+                case 2:
+                    first.kill9()
+                    await lab.assign("cdc", "w2")
+        eventually(partial(_has_read_again, topics, topics.read_again + 100), timeout=DEADLINE, interval=0)
+        load.goes_on()
+        _equal_in(topics, load)
+
+
+def _has_read_again(topics: Topics, wanted: int) -> bool:
+    topics.read()
+    return topics.read_again >= wanted
 
 
 @pytest.mark.apache_kafka
