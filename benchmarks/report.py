@@ -27,6 +27,7 @@ _CASES = {
     "opensearch-sink": "Kafka Avro to OpenSearch",
     "scaling": "1, 2 and 4 tasks",
     "latency": "Latency",
+    "pg-cdc-latency": "Latency of change data capture",
     "start-time": "Start of a task",
     "idle-memory": "Memory and CPU of idle workers",
     "takeover": "A worker dies",
@@ -52,11 +53,12 @@ def write_report(document: Path, results: ResultsFile) -> None:
 def measured(results: ResultsFile) -> str:
     """The measured part: machine, goals, a section a case."""
     comparisons = results.comparisons()
+    here = results.machine.get("processor")
     parts = [_machine(results.machine), _goals(comparisons)]
     for case, heading in _CASES.items():
         mine = [each for each in comparisons if each.case == case]
         if mine:
-            parts.append("\n".join([f"### {heading}\n", *(line for each in mine for line in _section(each))]))
+            parts.append("\n".join([f"### {heading}\n", *(line for each in mine for line in _section(each, here))]))
     return "\n\n".join(part.rstrip() for part in parts) + "\n"
 
 
@@ -73,11 +75,14 @@ def _goals(comparisons: Sequence[Comparison]) -> str:
     return "\n".join(lines)
 
 
-def _section(comparison: Comparison) -> Iterator[str]:
+def _section(comparison: Comparison, here: str | None) -> Iterator[str]:
     first, *others = comparison.series
     sides = [each.side for each in comparison.series]
     ratios = [f"{first.side} / {each.side}" for each in others]
-    yield f"**{comparison.title}**, {comparison.facts.get('repeats', '?')} runs a side: median (least–greatest)\n"
+    processor = comparison.facts.get("processor", here)
+    where = "" if processor == here else f", on another machine ({processor})"
+    runs = comparison.facts.get("repeats", "?")
+    yield f"**{comparison.title}**, {runs} runs a side: median (least–greatest){where}\n"
     yield "| " + " | ".join(["", *sides, *ratios]) + " |"
     yield "| " + " | ".join(["---"] * (1 + len(sides) + len(ratios))) + " |"
     for name in figure_names(comparison):

@@ -36,8 +36,9 @@ class ResultsFile:
 
     def add(self, comparison: Comparison, settings: Settings) -> None:
         """Adds one, or replaces the earlier one of the same case and title; written at once."""
+        here = machine()
         document = comparison.as_json()
-        document["facts"] = {**document["facts"], "repeats": settings.repeats}
+        document["facts"] = {**document["facts"], "repeats": settings.repeats, "processor": here["processor"]}
         kept = self._content["comparisons"]
         for place, each in enumerate(kept):
             if (each["case"], each["title"]) == (comparison.case, comparison.title):
@@ -45,5 +46,5 @@ class ResultsFile:
                 break
         else:
             kept.append(document)
-        self._content["machine"] = machine()
+        self._content["machine"] = here
         self._path.write_text(json.dumps(self._content, indent=1) + "\n")

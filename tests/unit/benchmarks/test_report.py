@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,15 @@ def test_a_profile_is_told_by_function(tmp_path: Path) -> None:
     found = breakdown(stacks)
     assert found["self"] == {"poll (x.py)": "75.0%", "run (tidegate_worker/task/loop.py)": "25.0%"}
     assert found["total"] == {"run (tidegate_worker/task/loop.py)": "100.0%"}
+
+
+def test_what_was_measured_on_another_machine_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    ResultsFile(path).add(comparison(600.0, 100.0), Settings())
+    content = json.loads(path.read_text())
+    content["comparisons"][0]["facts"]["processor"] = "an older one"
+    path.write_text(json.dumps(content))
+    document = tmp_path / "performance.md"
+    document.write_text(f"{BEGIN}\n{END}\n")
+    write_report(document, ResultsFile(path))
+    assert "on another machine (an older one)" in document.read_text()
