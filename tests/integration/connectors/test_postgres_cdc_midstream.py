@@ -87,11 +87,25 @@ def test_a_replica_identity_by_index(capture: Capture) -> None:
 def test_rows_that_come_into_a_filter_and_leave_it(capture: Capture) -> None:
     capture.sql.execute("CREATE TABLE f (id int PRIMARY KEY, n int); ALTER TABLE f REPLICA IDENTITY FULL")
     capture.sql.execute("INSERT INTO f SELECT i, i FROM generate_series(1, 6) i")
-    capture.sql.execute("CREATE PUBLICATION filtered FOR TABLE mark, f WHERE (n < 4)")
-    capture.configure(publication_name="filtered", publication_autocreate_mode="disabled").start().catch_up()
+    capture.sql.execute("CREATE TABLE signal (id text PRIMARY KEY, type text, data text)")
+    capture.sql.execute("CREATE PUBLICATION filtered FOR TABLE mark, signal, f WHERE (n < 4)")
+    capture.configure(
+        publication_name="filtered",
+        publication_autocreate_mode="disabled",
+        signal_data_collection="public.signal",
+        table_exclude_list="public.signal",
+    )
+    capture.start().catch_up()
     capture.sql.execute("UPDATE f SET n = 0 WHERE id = 5; UPDATE f SET n = 9 WHERE id = 1")
     capture.catch_up()
-    assert sorted(capture.ledger.rows("p.public.f")) == [(2,), (3,), (5,)]
+    published = [(2,), (3,), (5,)]
+    assert sorted(capture.ledger.rows("p.public.f")) == published
+    told = capture.ledger.operations("p.public.f")
+    capture.sql.execute("INSERT INTO signal VALUES ('1', 'execute-snapshot', '{\"data-collections\": [\"public.f\"]}')")
+    capture.until(lambda: len(capture.ledger.operations("p.public.f")) >= len(told) + len(published))
+    capture.catch_up()
+    assert capture.ledger.operations("p.public.f") == told + "r" * len(published)
+    assert sorted(capture.ledger.rows("p.public.f")) == published
 
 
 def test_generated_columns_where_they_are_published(capture: Capture) -> None:

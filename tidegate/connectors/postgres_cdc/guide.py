@@ -54,6 +54,7 @@ after a restart. A row is told at a place in the stream where it is what the cha
 - A broken off snapshot goes on instead of beginning anew, and large tables are read in parts at once.
 - Incremental snapshots write nothing into the database.
 - Only `pgoutput` is a plugin; signals come through the table only.
+- Messages that are written into the log (`pg_logical_emit_message`) are not told.
 - `transaction.id` is the same for all events of a transaction; Debezium puts each event's own place in the log into it.
 - Defaults of columns are in the schemas where they are constants, arrays and bytea too; where one is a function,
   Debezium tells a zero (1970 for `now()`), which no row has. Here it is then what the rows got that were there when the

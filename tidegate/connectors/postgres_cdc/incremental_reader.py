@@ -171,15 +171,17 @@ class IncrementalReader:
         wanted = state.wanted[0]
         found = next((one for one in self._catalogue.published(self._publication) if one[1].name == wanted.name), None)
         schema = None if found is None else self._schema(*found)
-        if schema is None or not schema.key:
+        if found is None or schema is None or not schema.key:
             log.warning("postgres_cdc.incremental_skipped", table=wanted.name, reason="no such table, or no key")
             self._chunk = _nothing(wanted)
             return
+        published = self._catalogue.row_filter(found[0], self._publication, self._catalogue.version())
+        condition = " AND ".join(f"({each})" for each in (wanted.condition, published) if each)
         if self._connection is None or self._connection.closed:
             self._connection = ChunkConnection(self._server)
         try:
             rows, snapshot, place = self._connection.chunk(
-                schema.relation, schema.key, state.last_key, self._size, wanted.condition
+                schema.relation, schema.key, state.last_key, self._size, condition
             )
         except TidegateError:
             self._connection.close()
