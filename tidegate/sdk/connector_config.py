@@ -22,6 +22,7 @@ from tidegate.sdk.config_def import (
 from tidegate.sdk.drift import HALT, KEY, POLICIES, drift_problems, with_drift_keys
 from tidegate.sdk.plugins import Plugin
 from tidegate.sdk.sink import SinkConnector
+from tidegate.sdk.topic_creation import GROUPS, topic_creation_problems
 from tidegate.transforms.configuration import TRANSFORM_KEYS, transform_definition, transform_problems
 
 _COMMON = "Common"
@@ -161,6 +162,17 @@ SOURCE = COMMON.merged(
         -1,
         Importance.LOW,
         "Replication factor a missing topic is created with; -1 is the brokers' default.",
+        group=_KAFKA,
+    )
+    .define(
+        GROUPS,
+        Type.LIST,
+        [],
+        Importance.LOW,
+        "Groups of missing topics with settings of their own, by name. Of a group, topic.creation.<group>.include and "
+        "exclude choose topics by regular expressions; the first group that fits counts. Its partitions and "
+        "replication.factor are those of the group default where they are not given; all else, such as cleanup.policy, "
+        "is a setting of the topic. The group default, for all other topics, has such settings too.",
         group=_KAFKA,
     ),
 )
@@ -306,6 +318,8 @@ def _combined(plugin: Plugin, config: Mapping[str, str]) -> list[ConfigProblem]:
     if issubclass(plugin.connector, SinkConnector):
         problems += _topic_problems(config)
         problems += drift_problems(plugin.connector.drift_keys, config)
+    else:
+        problems += topic_creation_problems(config)
     return problems
 
 

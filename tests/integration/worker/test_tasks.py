@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
 from functools import partial
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
+from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[attr-defined]  # not in its __all__
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.integration.worker.lab import COUNTING, DEADLINE, Lab, task_processes
@@ -21,6 +23,32 @@ async def test_a_task_runs_to_its_end_exactly_once(broker_lab: Lab) -> None:
         await broker_lab.deploy("count", {"connector.class": COUNTING, "topic": topic, "count": "2000"})
         await broker_lab.reaches("count", "RUNNING")
         eventually(lambda: broker_lab.counted(topic) == list(range(1, 2001)), timeout=DEADLINE)
+
+
+@pytest.mark.apache_kafka
+@pytest.mark.parametrize("broker", ["apache-kafka"], indirect=True)
+async def test_a_missing_topic_is_created_as_its_group_says(broker_lab: Lab) -> None:
+    topic = f"made-{uuid.uuid4().hex[:12]}"
+    with broker_lab.worker():
+        await broker_lab.deploy(
+            "count",
+            {
+                "connector.class": COUNTING,
+                "topic": topic,
+                "count": "10",
+                "topic.creation.default.partitions": "5",
+                "topic.creation.groups": "made",
+                "topic.creation.made.include": "made-.*",
+                "topic.creation.made.partitions": "2",
+                "topic.creation.made.cleanup.policy": "compact",
+            },
+        )
+        await broker_lab.reaches("count", "RUNNING")
+        admin = AdminClient({"bootstrap.servers": broker_lab.broker.bootstrap_servers})
+        eventually(lambda: topic in admin.list_topics(timeout=5).topics, timeout=DEADLINE)
+        assert len(admin.list_topics(topic, timeout=5).topics[topic].partitions) == 2
+        resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
+        assert admin.describe_configs([resource])[resource].result(DEADLINE)["cleanup.policy"].value == "compact"
 
 
 async def test_a_killed_task_process_resumes_where_it_committed(broker_lab: Lab) -> None:

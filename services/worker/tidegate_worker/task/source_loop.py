@@ -14,6 +14,7 @@ from tidegate.kafka.topics import TopicAdmin
 from tidegate.kafka.transactions import TransactionalProducer
 from tidegate.sdk.config_def import Config
 from tidegate.sdk.source import SourceTask
+from tidegate.sdk.topic_creation import TopicCreation
 from tidegate.telemetry.tracing import inject_headers, tracer
 from tidegate.transforms.chain import TransformChain
 from tidegate_worker.task.control import Control
@@ -83,6 +84,7 @@ class SourceLoop:
         self._converters = (key_converter, value_converter)
         self._patience = patience
         self._policy = HaltPolicy(config, connector, number)
+        self._creation = TopicCreation(config.originals)
         self._known_topics: set[str] = set()
         self._context: SourceTaskContext | None = None
         self._began: float | None = None
@@ -229,10 +231,9 @@ class SourceLoop:
 
     def _ensure(self, topic: str) -> None:
         if topic not in self._known_topics:
+            settings = self._creation.settings(topic)
             self._topics.ensure(
-                topic,
-                partitions=self._config["topic.creation.default.partitions"],
-                replication=self._config["topic.creation.default.replication.factor"],
+                topic, partitions=settings.partitions, replication=settings.replication, config=settings.config
             )
             self._known_topics.add(topic)
 
