@@ -8,11 +8,13 @@ from collections.abc import Mapping
 
 import orjson
 from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from tests.integration.worker.lab import DEADLINE, Lab, task_processes
 from tests.support.eventually import eventually
 
-ROWS = 120_000
+ROWS = 300_000
 
 
 class _Reader:
@@ -51,6 +53,10 @@ async def each_row_is_told_once(lab: Lab, config: Mapping[str, str], topic: str)
         config: captures a table whose column ``id`` has 1 to ``ROWS``.
         topic: of the table.
     """
+    # A reader that knows the topic sees its first record at once: the task is killed in the midst of the table.
+    admin = AdminClient({"bootstrap.servers": lab.broker.bootstrap_servers})
+    admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(DEADLINE)
+    eventually(lambda: topic in admin.list_topics(timeout=5).topics, timeout=DEADLINE)
     written, committed = _Reader(lab, topic, "read_uncommitted"), _Reader(lab, topic, "read_committed")
     try:
         with lab.worker() as worker:
