@@ -193,9 +193,16 @@ class Catalogue:
         """All permanent tables without partitions: number, name, replica identity."""
         return [(oid, TableId(schema, table), identity) for schema, table, oid, identity in self.ask(_PERMANENT)]
 
-    def relation(self, oid: int, table: TableId, identity: str, publication: str, version: int) -> Relation:
-        """A table as the replication stream would describe it now."""
-        names, _ = self._published_part(oid, publication, version)
+    def published_table(
+        self, oid: int, table: TableId, identity: str, publication: str, version: int
+    ) -> tuple[Relation, str]:
+        """A table as the replication stream would describe it now, and which of its rows are published.
+
+        Returns:
+            The table with its published columns, and the condition of the rows; empty for all rows.
+        """
+        found = self.ask(_PUBLISHED_PART, [publication, oid]) if version >= _COLUMN_LISTS_SINCE else []
+        names, condition = found[0] if found else (None, None)
         stored = version >= _GENERATED_SINCE and self.ask(_GENERATED_PUBLISHED, [publication]) == [(True,)]
         by_index = identity == "i"
         identifying = {row[0] for row in self.ask(_IDENTITY_INDEX, [oid])} if by_index else set()
@@ -204,17 +211,7 @@ class Catalogue:
             for name, type_oid, modifier, _, generated, *_ in self.ask(_COLUMNS, [oid])
             if (not generated or (stored and generated == "s") if names is None else name in names)
         )
-        return Relation(oid, table, identity, columns)
-
-    def row_filter(self, oid: int, publication: str, version: int) -> str:
-        """The condition of the rows of a table that a publication publishes; empty for all rows."""
-        return self._published_part(oid, publication, version)[1]
-
-    def _published_part(self, oid: int, publication: str, version: int) -> tuple[frozenset[str] | None, str]:
-        """Which columns of a table are published, None for all, and the condition of its rows."""
-        found = self.ask(_PUBLISHED_PART, [publication, oid]) if version >= _COLUMN_LISTS_SINCE else []
-        names, condition = found[0] if found else (None, None)
-        return None if names is None else frozenset(names), condition or ""
+        return Relation(oid, table, identity, columns), condition or ""
 
     def tables(self, *, roots: bool) -> list[TableId]:
         """All permanent tables.

@@ -170,12 +170,11 @@ class IncrementalReader:
             return
         wanted = state.wanted[0]
         found = next((one for one in self._catalogue.published(self._publication) if one[1].name == wanted.name), None)
-        schema = None if found is None else self._schema(*found)
-        if found is None or schema is None or not schema.key:
+        schema, published = (None, "") if found is None else self._described(*found)
+        if schema is None or not schema.key:
             log.warning("postgres_cdc.incremental_skipped", table=wanted.name, reason="no such table, or no key")
             self._chunk = _nothing(wanted)
             return
-        published = self._catalogue.row_filter(found[0], self._publication, self._catalogue.version())
         condition = " AND ".join(f"({each})" for each in (wanted.condition, published) if each)
         if self._connection is None or self._connection.closed:
             self._connection = ChunkConnection(self._server)
@@ -204,9 +203,11 @@ class IncrementalReader:
             set(),
         )
 
-    def _schema(self, oid: int, table: TableId, identity: str) -> TableSchema:
-        relation = self._catalogue.relation(oid, table, identity, self._publication, self._catalogue.version())
-        return self._rules.schema(relation, self._catalogue.facts(oid), self._catalogue.type)
+    def _described(self, oid: int, table: TableId, identity: str) -> tuple[TableSchema, str]:
+        """A table's schema, and the condition of its rows that are published."""
+        version = self._catalogue.version()
+        relation, condition = self._catalogue.published_table(oid, table, identity, self._publication, version)
+        return self._rules.schema(relation, self._catalogue.facts(oid), self._catalogue.type), condition
 
     def _keys(self, schema: TableSchema, rows: pa.Table) -> tuple[TableSchema, list[tuple[Any, ...]]]:
         values = row_values(schema, {index: rows.column(index).combine_chunks() for index in schema.key})

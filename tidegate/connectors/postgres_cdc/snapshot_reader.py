@@ -230,7 +230,7 @@ class SnapshotReader:
     def _reading(self, connection: SnapshotConnection, table: PublishedTable) -> _Reading:
         oid, name, identity = table
         connection.lock(name)
-        relation = self._catalogue.relation(oid, name, identity, self._publication, self._version)
+        relation, condition = self._catalogue.published_table(oid, name, identity, self._publication, self._version)
         facts = self._catalogue.facts(oid)
         schema = self._rules.schema(relation, facts, self._catalogue.type)
         # Only the order of a unique key without nulls tells how far the table has been read: that of the primary key,
@@ -238,7 +238,6 @@ class SnapshotReader:
         key = [relation.columns[index].name for index in schema.key]
         identifying = [column.name for column in relation.columns if column.identity]
         ordered = schema.key if key and key in (list(facts.primary_key), identifying) else ()
-        condition = self._catalogue.row_filter(oid, self._publication, self._version)
         begun = bool(ordered and self._position.ranges.get(name.name))
         parts = 1 if begun or not ordered else self._wanted_parts(oid)
         cuts = []
