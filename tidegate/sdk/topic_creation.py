@@ -42,7 +42,7 @@ class TopicCreation:
         self._default = _settings(default, {})
         self._groups = [
             (_patterns(group, "include"), _patterns(group, "exclude"), _settings(group, default))
-            for group in (_of_group(config, name) for name in _names(config))
+            for group in (_of_group(config, name) for name in _listed(config, GROUPS))
         ]
 
     def settings(self, topic: str) -> TopicSettings:
@@ -56,13 +56,13 @@ class TopicCreation:
 def topic_creation_problems(config: Mapping[str, str]) -> list[ConfigProblem]:
     """What is wrong with the groups of a configuration."""
     problems = []
-    names = _names(config)
+    names = _listed(config, GROUPS)
     for name in dict.fromkeys(names):
         if names.count(name) > 1:
             problems.append(ConfigProblem(GROUPS, f"names {name} twice: leave one out"))
         if name == DEFAULT:
             problems.append(ConfigProblem(GROUPS, "names default, which is for all other topics: leave it out"))
-        elif not _patterns_given(_of_group(config, name), "include"):
+        elif not _listed(_of_group(config, name), "include"):
             problems.append(
                 ConfigProblem(f"topic.creation.{name}.include", "is missing: give regular expressions of topics' names")
             )
@@ -74,7 +74,7 @@ def topic_creation_problems(config: Mapping[str, str]) -> list[ConfigProblem]:
 def _group_problems(name: str, group: Mapping[str, str]) -> list[ConfigProblem]:
     problems = []
     for key in _CHOICES:
-        for pattern in _patterns_given(group, key):
+        for pattern in _listed(group, key):
             try:
                 re.compile(pattern)
             except re.error as error:
@@ -88,10 +88,6 @@ def _group_problems(name: str, group: Mapping[str, str]) -> list[ConfigProblem]:
     return problems
 
 
-def _names(config: Mapping[str, str]) -> list[str]:
-    return [name.strip() for name in config.get(GROUPS, "").split(",") if name.strip()]
-
-
 def _of_group(config: Mapping[str, str], name: str) -> dict[str, str]:
     prefix = f"topic.creation.{name}."
     return {key[len(prefix) :]: text for key, text in config.items() if key.startswith(prefix)}
@@ -103,12 +99,12 @@ def _settings(group: Mapping[str, str], default: Mapping[str, str]) -> TopicSett
     return TopicSettings(partitions, replication, config)
 
 
-def _patterns_given(group: Mapping[str, str], key: str) -> list[str]:
-    return [pattern.strip() for pattern in group.get(key, "").split(",") if pattern.strip()]
+def _listed(config: Mapping[str, str], key: str) -> list[str]:
+    return [part.strip() for part in config.get(key, "").split(",") if part.strip()]
 
 
 def _patterns(group: Mapping[str, str], key: str) -> list[re.Pattern[str]]:
-    return [re.compile(pattern) for pattern in _patterns_given(group, key)]
+    return [re.compile(pattern) for pattern in _listed(group, key)]
 
 
 def _any(patterns: list[re.Pattern[str]], topic: str) -> bool:

@@ -10,7 +10,6 @@ from tidegate.connectors.cdc.table_id import TableId
 
 BYTE_TYPES = frozenset({"bit", "binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"})
 TEXT_TYPES = frozenset({"char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enum", "set", "json"})
-_UNICODE = frozenset({"utf8", "utf8mb3", "utf8mb4", "ascii", None})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +48,6 @@ class Column:
     def is_text(self) -> bool:
         """Whether its values are text in some character set."""
         return self.type in TEXT_TYPES
-
-    @property
-    def is_unicode(self) -> bool:
-        """Whether its bytes are UTF-8."""
-        return self.charset in _UNICODE
 
     @property
     def type_text(self) -> str:

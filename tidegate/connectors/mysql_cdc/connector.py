@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from tidegate.connectors.cdc.filters import filter_problems
-from tidegate.connectors.cdc.keys import event_problems
-from tidegate.connectors.cdc.masking import mask_problems
+from tidegate.connectors.cdc.config_check import capture_problems
 from tidegate.connectors.mysql_cdc.catalogue import Catalogue
 from tidegate.connectors.mysql_cdc.connection import Server
 from tidegate.connectors.mysql_cdc.guide import EXAMPLE, GUARANTEES
@@ -42,13 +40,7 @@ class MySqlCdcConnector(SourceConnector):
     task_class: ClassVar[type[SourceTask]] = MySqlCdcTask
 
     def validate(self, config: Config) -> Sequence[ConfigProblem]:
-        problems = [
-            *DEBEZIUM.problems(config.originals),
-            *filter_problems(config),
-            *event_problems(config),
-            *mask_problems(config.originals),
-        ]
-        return problems or _reached(config)
+        return capture_problems(DEBEZIUM, config) or _reached(config)
 
     def task_configs(self, config: Config, max_tasks: int) -> Sequence[Mapping[str, str]]:
         # The log has one order and so one reader.

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from tidegate.connectors.cdc.filters import filter_problems
-from tidegate.connectors.cdc.keys import event_problems
-from tidegate.connectors.cdc.masking import mask_problems
+from tidegate.connectors.cdc.config_check import capture_problems
 from tidegate.connectors.postgres_cdc.catalogue import Catalogue
 from tidegate.connectors.postgres_cdc.connection import Server
 from tidegate.connectors.postgres_cdc.guide import EXAMPLE, GUARANTEES
@@ -35,13 +33,7 @@ class PostgresCdcConnector(SourceConnector):
     preview_class: ClassVar[type[SourceTask] | None] = PostgresPreviewTask
 
     def validate(self, config: Config) -> Sequence[ConfigProblem]:
-        problems = [
-            *DEBEZIUM.problems(config.originals),
-            *filter_problems(config),
-            *event_problems(config),
-            *mask_problems(config.originals),
-        ]
-        return problems or _server_problems(config)
+        return capture_problems(DEBEZIUM, config) or _server_problems(config)
 
     def task_configs(self, config: Config, max_tasks: int) -> Sequence[Mapping[str, str]]:
         # A slot has one reader.
