@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from benchmarks.cases.json_source import CONNECT_PRODUCER
+from benchmarks.cases.change_capture import DEBEZIUMS
 from benchmarks.comparing import compared
 from benchmarks.data.database import drop_slot, load
 from benchmarks.data.topics import Topics
@@ -82,11 +82,9 @@ def _debezium(system: KafkaConnect, stage: Stage, table: str, rows: int) -> Side
         slot = f"bench_{number}"
         topics.make(topic)
         config: Config = {
+            **DEBEZIUMS,
             "connector.class": "io.debezium.connector.postgresql.PostgresConnector",
             "tasks.max": 1,
-            "exactly.once.support": "required",
-            "transaction.boundary": "interval",
-            "transaction.boundary.interval.ms": 500,
             "database.hostname": postgres.host,
             "database.port": postgres.port("postgres"),
             "database.user": postgres.user,
@@ -96,17 +94,8 @@ def _debezium(system: KafkaConnect, stage: Stage, table: str, rows: int) -> Side
             "slot.name": slot,
             "publication.name": f"bench_{number}",
             "snapshot.mode": "initial_only",
-            "snapshot.fetch.size": 10_240,
-            "max.batch.size": 8_192,
-            "max.queue.size": 32_768,
-            "poll.interval.ms": 50,
             "table.include.list": f"public.{table}",
             "topic.prefix": prefix,
-            "key.converter": "org.apache.kafka.connect.json.JsonConverter",
-            "key.converter.schemas.enable": "false",
-            "value.converter": "org.apache.kafka.connect.json.JsonConverter",
-            "value.converter.schemas.enable": "false",
-            **CONNECT_PRODUCER,
         }
 
         def clean() -> None:

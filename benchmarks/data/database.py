@@ -5,11 +5,10 @@ from __future__ import annotations
 import io
 
 import psycopg
-import pyarrow as pa
 import pyarrow.csv
 from psycopg import sql
 
-from benchmarks.data.tables import table
+from benchmarks.data.tables import sql_type, table
 
 _CHUNK_ROWS = 20_000
 
@@ -26,7 +25,7 @@ def load(database_url: str, name: str, rows: int) -> None:
     columns = sql.SQL(", ").join(
         sql.SQL("{} {}{}").format(
             sql.Identifier(field.name),
-            sql.SQL(_sql_type(field.type)),
+            sql.SQL(sql_type(field.type)),
             sql.SQL("" if field.nullable else " NOT NULL"),
         )
         for field in data.schema
@@ -56,17 +55,3 @@ def drop_slot(database_url: str, slot: str) -> None:
             "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = %s AND NOT active",
             (slot,),
         )
-
-
-def _sql_type(kind: pa.DataType) -> str:
-    if pa.types.is_decimal(kind):
-        return f"NUMERIC({kind.precision}, {kind.scale})"
-    if pa.types.is_timestamp(kind):
-        return "TIMESTAMP WITH TIME ZONE"
-    if pa.types.is_date(kind):
-        return "DATE"
-    if pa.types.is_int64(kind):
-        return "BIGINT"
-    if pa.types.is_integer(kind):
-        return "INTEGER"
-    return "DOUBLE PRECISION" if pa.types.is_floating(kind) else "TEXT"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.csv
 
-from benchmarks.data.tables import table
+from benchmarks.data.tables import sql_type, table
 from tidegate.devstack import MariaDB
 
 # A statement has to end before the connection's deadline.
@@ -24,7 +24,7 @@ def load(server: MariaDB, database: str, name: str, rows: int) -> None:
     """
     data = table(name, rows)
     columns = ", ".join(
-        f"`{field.name}` {_sql_type(field.type)} {'' if field.nullable else 'NOT NULL'}" for field in data.schema
+        f"`{field.name}` {sql_type(field.type)} {'' if field.nullable else 'NOT NULL'}" for field in data.schema
     )
     path = server.directory / f"{name}.csv"
     with server.connect(database) as connection, connection.cursor() as cursor:
@@ -62,15 +62,3 @@ def change(server: MariaDB, database: str, source: str, name: str, rows: int, *,
         )
         for first in range(1, rows + 1, _SINGLE_ROWS):
             cursor.execute(block, [first, min(rows, first + _SINGLE_ROWS - 1)])
-
-
-def _sql_type(kind: pa.DataType) -> str:
-    if pa.types.is_decimal(kind):
-        return f"DECIMAL({kind.precision}, {kind.scale})"
-    if pa.types.is_date(kind):
-        return "DATE"
-    if pa.types.is_int64(kind):
-        return "BIGINT"
-    if pa.types.is_integer(kind):
-        return "INT"
-    return "DOUBLE" if pa.types.is_floating(kind) else "TEXT"

@@ -80,3 +80,18 @@ TABLES: dict[str, Callable[[int], pa.Table]] = {
     "flights": _flights,
     "events": _events,
 }
+
+
+def sql_type(kind: pa.DataType) -> str:
+    """The standard's name of a type, which PostgreSQL and MariaDB know both, but for moments: PostgreSQL's."""
+    if pa.types.is_decimal(kind):
+        return f"NUMERIC({kind.precision}, {kind.scale})"
+    if pa.types.is_timestamp(kind):
+        return "TIMESTAMP WITH TIME ZONE"
+    if pa.types.is_date(kind):
+        return "DATE"
+    if pa.types.is_int64(kind):
+        return "BIGINT"
+    if pa.types.is_integer(kind):
+        return "INTEGER"
+    return "DOUBLE PRECISION" if pa.types.is_floating(kind) else "TEXT"
