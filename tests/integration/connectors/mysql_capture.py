@@ -6,23 +6,20 @@ import contextlib
 import datetime
 import itertools
 import threading
-import time
 import uuid
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 import pymysql
 import pytest
 
-from tests.integration.connectors.change_ledger import ChangeLedger
+from tests.integration.connectors.ledger_capture import LedgerCapture
 from tests.integration.connectors.schema_versions import SchemaVersions
 from tests.integration.connectors.source_harness import SourceHarness
 from tidegate.connectors.mysql_cdc import MySqlCdcConnector
 from tidegate.devstack.mysql_server import MySqlServer
 from tidegate.errors import TidegateError
 
-_DEADLINE = 60.0
 _DEFAULTS: dict[str, tuple[str, Any]] = {
     "n": ("int NOT NULL DEFAULT 7", 7),
     "big": ("bigint unsigned NOT NULL DEFAULT 8", 8),
@@ -45,7 +42,7 @@ _DEFAULTS: dict[str, tuple[str, Any]] = {
 _SERVER_IDS = itertools.count(6400)
 
 
-class MySqlCapture:
+class MySqlCapture(LedgerCapture):
     """A database with a table ``t`` of 100 rows and one for marks, and a connector that captures it.
 
     Args:
@@ -60,8 +57,7 @@ class MySqlCapture:
         self.sql("CREATE TABLE mark (id varchar(40) PRIMARY KEY)")
         self.sql("CREATE TABLE t (id int PRIMARY KEY, v varchar(400))")
         self.sql("INSERT INTO t VALUES " + ", ".join(f"({number}, 'v{number}')" for number in range(1, 101)))
-        self.ledger = ChangeLedger()
-        self.harness = SourceHarness(
+        harness = SourceHarness(
             MySqlCdcConnector(),
             {
                 "database.hostname": server.host,
@@ -74,11 +70,7 @@ class MySqlCapture:
                 "poll.interval.ms": "50",
             },
         )
-        self._taken = 0
-
-    def topic(self, table: str = "t") -> str:
-        """The topic of a table."""
-        return f"p.{self.database}.{table}"
+        super().__init__(harness, f"p.{self.database}")
 
     def sql(self, statement: str, arguments: Any = None) -> list[tuple[Any, ...]]:
         """Runs a statement."""
@@ -86,44 +78,13 @@ class MySqlCapture:
             cursor.execute(statement, arguments)
             return list(cursor.fetchall())
 
-    def configure(self, **more: str) -> MySqlCapture:
-        """Other keys, dots written as underscores."""
-        self.harness.config |= {name.replace("_", "."): value for name, value in more.items()}
-        return self
-
-    def start(self) -> MySqlCapture:
-        """Starts the task."""
-        self.harness.start()
-        return self
-
-    def poll(self, *, commit: bool = True) -> int:
-        """One poll; what is committed goes to the ledger."""
-        found = self.harness.poll(commit=commit)
-        fresh = self.harness.committed[self._taken :]
-        self._taken = len(self.harness.committed)
-        self.ledger.take(one.batch for one in fresh if one.batch.topic.startswith(f"p.{self.database}."))
-        return found
-
-    def until(self, done: Callable[[], Any]) -> None:
-        """Polls until something holds."""
-        end = time.monotonic() + _DEADLINE
-        while not done():
-            assert time.monotonic() < end, f"never happened; told were {self.ledger.events[-20:]}"
-            self.poll()
-
-    def catch_up(self) -> None:
-        """Polls until a change made now has come, and so all before it."""
-        mark = uuid.uuid4().hex
-        self.sql("INSERT INTO mark VALUES (%s)", [mark])
-        self.until(lambda: (mark,) in self.ledger.rows(self.topic("mark")))
+    def mark(self, text: str) -> None:
+        """Inserts a row into ``mark``."""
+        self.sql("INSERT INTO mark VALUES (%s)", [text])
 
     def position(self) -> dict[str, Any]:
         """The committed position."""
         return next((dict(offset) for key, offset in self.harness.offsets.items() if b"schema" not in key), {})
-
-    def crash(self) -> None:
-        """The task is gone, and whatever it had not committed."""
-        self.harness.crash()
 
     def reconnect(self) -> None:
         """A new connection, after the server was gone."""

@@ -3,84 +3,46 @@
 from __future__ import annotations
 
 import contextlib
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 
-from tests.integration.connectors.change_ledger import ChangeLedger
+from tests.integration.connectors.ledger_capture import DEADLINE, LedgerCapture
 from tests.integration.connectors.source_harness import SourceHarness
 from tests.support.eventually import eventually
 from tidegate.connectors.postgres_cdc import PostgresCdcConnector
 from tidegate.devstack import Postgres
 
-DEADLINE = 60.0
 DEBIAN = Path("/usr/lib/postgresql/15/bin")
 
 
-class Capture:
+class Capture(LedgerCapture):
     """A database and a connector that captures it into a ledger."""
 
     def __init__(self, server: Postgres, database: str) -> None:
         self.server = server
         self.database = database
         self.sql = psycopg.connect(server.url(database), autocommit=True)
-        self.ledger = ChangeLedger()
-        self.harness = self._harness({})
-        self._taken = 0
-
-    def _harness(self, more: dict[str, str]) -> SourceHarness:
         config = {
-            "database.hostname": self.server.host,
-            "database.port": str(self.server.port("postgres")),
+            "database.hostname": server.host,
+            "database.port": str(server.port("postgres")),
             "database.user": "postgres",
             "database.password": "tidegate",
-            "database.dbname": self.database,
+            "database.dbname": database,
             "topic.prefix": "p",
-            "slot.name": self.database,
+            "slot.name": database,
             "slot.retry.delay.ms": "1000",
             "poll.interval.ms": "100",
-            **more,
         }
-        return SourceHarness(PostgresCdcConnector(), config)
+        super().__init__(SourceHarness(PostgresCdcConnector(), config), "p.public")
 
-    def configure(self, **more: str) -> Capture:
-        """Other keys, dots written as underscores."""
-        self.harness.config |= {name.replace("__", "-").replace("_", "."): value for name, value in more.items()}
-        return self
-
-    def start(self) -> Capture:
-        """Starts the task."""
-        self.harness.start()
-        return self
-
-    def poll(self, *, commit: bool = True) -> int:
-        """One poll; what is committed goes to the ledger."""
-        found = self.harness.poll(commit=commit)
-        fresh = self.harness.committed[self._taken :]
-        self._taken = len(self.harness.committed)
-        self.ledger.take(one.batch for one in fresh if one.batch.topic.startswith("p.public."))
-        return found
-
-    def until(self, done: Callable[[], Any]) -> None:
-        """Polls until something holds."""
-        end = time.monotonic() + DEADLINE
-        while not done():
-            assert time.monotonic() < end, f"never happened; told were {self.ledger.events[-20:]}"
-            self.poll()
-
-    def catch_up(self) -> None:
-        """Polls until a change made now has come, and so all before it."""
-        mark = uuid.uuid4().hex
-        self.sql.execute("INSERT INTO mark VALUES (%s)", [mark])
-        self.until(lambda: (mark,) in self.ledger.rows("p.public.mark"))
-
-    def crash(self) -> None:
-        """The task is gone, and whatever it had not committed."""
-        self.harness.crash()
+    def mark(self, text: str) -> None:
+        """Inserts a row into ``mark``."""
+        self.sql.execute("INSERT INTO mark VALUES (%s)", [text])
 
     def table(self, name: str, key: int = 1) -> dict[tuple[Any, ...], dict[str, Any]]:
         """The table's rows by their first columns."""
@@ -125,3 +87,13 @@ def captured(server: Postgres) -> Iterator[Capture]:
         yield made
     finally:
         made.close()
+
+
+@contextlib.contextmanager
+def postgres_of(version: str, state_dir: Path, *, name: str, settings: dict[str, str]) -> Iterator[Postgres]:
+    """A server of version 18, of the wheel, or of 15, Debian's, without which the test is skipped."""
+    if version == "15" and not (DEBIAN / "postgres").exists():
+        pytest.skip("Debian's PostgreSQL 15 is not installed")
+    programs = DEBIAN if version == "15" else None
+    with Postgres(state_dir, name=f"{name}-{version}", settings=settings, programs=programs) as component:
+        yield component

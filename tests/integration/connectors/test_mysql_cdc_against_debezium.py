@@ -14,6 +14,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 from benchmarks.stage import Stage
 from benchmarks.systems.kafka_connect import KafkaConnect
 from tests.integration.connectors.mysql_capture import MySqlCapture
+from tests.integration.connectors.schema_shape import schema_shape
 from tests.integration.connectors.test_mysql_cdc_types import TYPES
 from tests.support.eventually import eventually
 from tests.support.needs_apache_kafka import start_or_skip
@@ -253,7 +254,7 @@ def _take(found: Told, topic: str, key: bytes | None, value: bytes | None) -> No
         (parsed_key and parsed_key["payload"], parsed and _compared(parsed["payload"]))
     )
     found.schemas.setdefault(table, []).append(
-        (parsed_key and _shape(parsed_key["schema"]), parsed and _shape(parsed["schema"]))
+        (parsed_key and schema_shape(parsed_key["schema"]), parsed and schema_shape(parsed["schema"]))
     )
 
 
@@ -273,20 +274,6 @@ def _compared(event: dict[str, Any]) -> dict[str, Any]:
         if "snapshot" in kept["source"]:
             kept["source"]["snapshot"] = source["snapshot"] or "false"
     return kept
-
-
-def _shape(schema: dict[str, Any] | None) -> Any:
-    """A schema's types, names, defaults and what is optional."""
-    if schema is None:
-        return None
-    return {
-        "type": schema["type"],
-        "optional": schema.get("optional", False),
-        "name": schema.get("name"),
-        "default": schema.get("default"),
-        "fields": {one["field"]: _shape(one) for one in schema.get("fields", ())},
-        "items": _shape(schema.get("items")),
-    }
 
 
 @pytest.mark.parametrize("table", _TABLES)

@@ -16,7 +16,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.integration.connectors.postgres_capture import DEADLINE, DEBIAN, Capture, captured
+from tests.integration.connectors.ledger_capture import DEADLINE
+from tests.integration.connectors.postgres_capture import Capture, captured, postgres_of
 from tests.integration.connectors.schema_versions import SchemaVersions
 from tests.integration.connectors.source_harness import MemorySourceContext, SourceHarness
 from tests.support.eventually import eventually
@@ -33,11 +34,8 @@ _QUIET_POLLS = 3
 @pytest.fixture(scope="module", params=["18", "15"])
 def server(request: pytest.FixtureRequest, state_dir: Path) -> Iterator[Postgres]:
     """PostgreSQL of the wheel and of Debian."""
-    if request.param == "15" and not (DEBIAN / "postgres").exists():
-        pytest.skip("Debian's PostgreSQL 15 is not installed")
     settings = {"max_wal_senders": "20", "max_replication_slots": "20", "wal_sender_timeout": "10s"}
-    programs = DEBIAN if request.param == "15" else None
-    with Postgres(state_dir, name=f"cdc-{request.param}", settings=settings, programs=programs) as component:
+    with postgres_of(request.param, state_dir, name="cdc", settings=settings) as component:
         yield component
 
 

@@ -15,6 +15,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from benchmarks.stage import Stage
 from benchmarks.systems.kafka_connect import KafkaConnect
+from tests.integration.connectors.schema_shape import schema_shape
 from tests.integration.connectors.source_harness import SourceHarness
 from tests.integration.connectors.test_postgres_cdc_types import VALUES, make_types
 from tests.support.eventually import eventually
@@ -240,7 +241,7 @@ def _take(found: Told, topic: str, name: str, key: bytes | None, value: bytes | 
         told_key = {"id": _transaction(told_key["id"])}
     found.events.setdefault(table, []).append((told_key, parsed and _compared(parsed["payload"])))
     found.schemas.setdefault(table, []).append(
-        (parsed_key and _shape(parsed_key["schema"]), parsed and _shape(parsed["schema"]))
+        (parsed_key and schema_shape(parsed_key["schema"]), parsed and schema_shape(parsed["schema"]))
     )
 
 
@@ -264,20 +265,6 @@ def _compared(event: dict[str, Any]) -> dict[str, Any]:
 def _transaction(name: str) -> str:
     """Its number alone: Debezium puts each event's own place in the log behind it, we that of the transaction."""
     return name.partition(":")[0]
-
-
-def _shape(schema: dict[str, Any] | None) -> Any:
-    """A schema's types, names, defaults and what is optional."""
-    if schema is None:
-        return None
-    return {
-        "type": schema["type"],
-        "optional": schema.get("optional", False),
-        "name": schema.get("name"),
-        "default": schema.get("default"),
-        "fields": {one["field"]: _shape(one) for one in schema.get("fields", ())},
-        "items": _shape(schema.get("items")),
-    }
 
 
 def _dropped(connection: psycopg.Connection[Any]) -> bool:

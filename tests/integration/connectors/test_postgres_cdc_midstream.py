@@ -10,18 +10,15 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.integration.connectors.postgres_capture import DEBIAN, Capture, captured
+from tests.integration.connectors.postgres_capture import Capture, captured, postgres_of
 from tidegate.devstack import Postgres
 
 
 @pytest.fixture(scope="module", params=["18", "15"])
 def server(request: pytest.FixtureRequest, state_dir: Path) -> Iterator[Postgres]:
     """PostgreSQL of the wheel and of Debian."""
-    if request.param == "15" and not (DEBIAN / "postgres").exists():
-        pytest.skip("Debian's PostgreSQL 15 is not installed")
     settings = {"max_prepared_transactions": "5", "wal_sender_timeout": "10s"}
-    programs = DEBIAN if request.param == "15" else None
-    with Postgres(state_dir, name=f"midstream-{request.param}", settings=settings, programs=programs) as component:
+    with postgres_of(request.param, state_dir, name="midstream", settings=settings) as component:
         yield component
 
 

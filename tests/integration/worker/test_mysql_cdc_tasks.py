@@ -18,6 +18,7 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from tests.integration.connectors.change_ledger import ChangeLedger
+from tests.integration.worker.killed_snapshots import kills_while_snapshots_run
 from tests.integration.worker.lab import DEADLINE, Lab, task_processes
 from tests.integration.worker.whole_table import ROWS, each_row_is_told_once
 from tests.support.eventually import eventually
@@ -222,30 +223,7 @@ async def test_killed_while_snapshots_run_at_once_and_while_streaming_nothing_is
     }
     topics = Topics(lab.broker.bootstrap_servers, shop)
     with contextlib.closing(topics), lab.worker("w1") as first, lab.worker("w2"), shop:
-        await lab.deploy("capture", config)
-        # While several tables are read at once.
-        eventually(topics.read, timeout=DEADLINE, interval=0)
-        for process in task_processes(first):
-            process.kill()
-        await lab.reaches("capture", "RUNNING", restarts=1)
-        server.kill9()
-        server.start()
-        shop.goes_on()
-        shop.ask_for_rows()
-        for kills in range(3):
-            eventually(partial(topics.has_read_again, topics.read_again + 100), timeout=DEADLINE, interval=0)
-            match kills:
-                case 0:
-                    for process in task_processes(first):
-                        process.kill()
-                case 1:
-                    server.kill9()
-                    server.start()
-                case 2:
-                    first.kill9()
-                    await lab.assign("capture", "w2")
-        eventually(partial(topics.has_read_again, topics.read_again + 100), timeout=DEADLINE, interval=0)
-        shop.goes_on()
+        await kills_while_snapshots_run(lab, first, config, server, topics, shop)
         _verify(shop, topics)
 
 

@@ -8,7 +8,6 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import httpx
@@ -20,13 +19,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from psycopg import sql
 
 from tests.integration.connectors.change_ledger import ChangeLedger
+from tests.integration.connectors.postgres_capture import postgres_of
+from tests.integration.worker.killed_snapshots import kills_while_snapshots_run
 from tests.integration.worker.lab import DEADLINE, Lab, task_processes
 from tests.integration.worker.whole_table import ROWS, each_row_is_told_once
 from tests.support.eventually import aeventually, eventually
 from tidegate.devstack import Postgres
 from tidegate.devstack.service_process import ServiceProcess
 
-_DEBIAN = Path("/usr/lib/postgresql/15/bin")
 _TABLES = ("a", "b")
 _FIRST = "first" + "x" * 800
 """Long enough for a table to be read in several ranges at once."""
@@ -51,10 +51,8 @@ Change = tuple[str, object, object]
 @pytest.fixture(scope="module")
 def debians(state_dir: Path) -> Iterator[Postgres]:
     """Debian's PostgreSQL 15, likewise."""
-    if not (_DEBIAN / "postgres").exists():
-        pytest.skip("Debian's PostgreSQL 15 is not installed")
     settings = {"fsync": "on", "wal_sender_timeout": "10s"}
-    with Postgres(state_dir, name="cdc-tasks-15", settings=settings, programs=_DEBIAN) as component:
+    with postgres_of("15", state_dir, name="cdc-tasks", settings=settings) as component:
         yield component
 
 
@@ -231,6 +229,11 @@ class Topics:
         """A table as the topic tells it."""
         return {key: dict(row) for key, row in self.ledger.rows(f"{self._database}.public.{table}").items()}
 
+    def has_read_again(self, rows: int) -> bool:
+        """Whether there have been so many rows of incremental snapshots."""
+        self.read()
+        return self.read_again >= rows
+
     def close(self) -> None:
         """Ends the consumer."""
         self._consumer.close()
@@ -364,37 +367,8 @@ async def test_killed_while_snapshots_run_at_once_and_while_streaming_nothing_is
         contextlib.closing(Topics(lab, name)) as topics,
         Load(debians, name, pause=0.01) as load,
     ):
-        await lab.deploy("cdc", config)
-        # While several tables and ranges of them are read at once.
-        eventually(topics.read, timeout=DEADLINE, interval=0)
-        for process in task_processes(first):
-            process.kill()
-        await lab.reaches("cdc", "RUNNING", restarts=1)
-        debians.kill9()
-        debians.start()
-        load.goes_on()
-        load.ask_for_rows()
-        for kills in range(3):
-            wanted = topics.read_again + 100
-            eventually(partial(_has_read_again, topics, wanted), timeout=DEADLINE, interval=0)
-            match kills:
-                case 0:
-                    for process in task_processes(first):
-                        process.kill()
-                case 1:
-                    debians.kill9()
-                    debians.start()
-                case 2:
-                    first.kill9()
-                    await lab.assign("cdc", "w2")
-        eventually(partial(_has_read_again, topics, topics.read_again + 100), timeout=DEADLINE, interval=0)
-        load.goes_on()
+        await kills_while_snapshots_run(lab, first, config, debians, topics, load)
         _equal_in(topics, load)
-
-
-def _has_read_again(topics: Topics, wanted: int) -> bool:
-    topics.read()
-    return topics.read_again >= wanted
 
 
 @pytest.mark.apache_kafka
