@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -121,6 +121,18 @@ class SourceHarness:
         for batch in last.values():
             assert batch.offset is not None
             task.committed(batch.partition, batch.offset)
+
+    def die_after_each_poll(self, times: int, *, commits: Callable[[int], bool]) -> None:
+        """Starts the task, polls once and drops it, so many times.
+
+        Args:
+            times: how many.
+            commits: whether what came in a time, counted from 0, is committed before the task dies.
+        """
+        for time in range(times):
+            self.start()
+            self.poll(commit=commits(time))
+            self.crash()
 
     def drain(self, rows: int, *, polls: int = 200) -> None:
         """Polls until so many rows have been committed in all."""

@@ -34,10 +34,7 @@ def test_source_goes_on_after_the_last_committed_line(tmp_path: Path) -> None:
     path = tmp_path / "in.jsonl"
     append(path, *({"id": i} for i in range(50)))
     run = source(path, batch_size="7")
-    for step in range(20):
-        run.start()
-        run.poll(commit=step % 2 == 0)
-        run.crash()
+    run.die_after_each_poll(20, commits=lambda step: step % 2 == 0)
     assert [row["id"] for row in run.rows()] == list(range(50))
     [offset] = run.offsets.values()
     assert offset["position"] == path.stat().st_size

@@ -174,10 +174,7 @@ def test_equal_timestamps_over_batches_and_crashes(source: Source) -> None:
         )
     for mode in ("timestamp", "timestamp+incrementing"):
         run = source.harness(mode, batch_max_rows="3")
-        for step in range(30):
-            run.start()
-            run.poll(commit=step % 3 != 1)
-            run.crash()
+        run.die_after_each_poll(30, commits=lambda step: step % 3 != 1)
         assert sorted(ids(run)) == list(range(1, 23))
 
 

@@ -121,10 +121,7 @@ def test_a_number_that_many_rows_share_is_never_parted(
         batch_max_rows=str(page),
         **({"query": "SELECT * FROM t", "table_whitelist": ""} if source == "query" else {}),
     )
-    for step in range(10):
-        run.start()
-        run.poll(commit=step % 3 != 1)
-        run.crash()
+    run.die_after_each_poll(10, commits=lambda step: step % 3 != 1)
     assert sorted(int(row["line"]) for row in run.rows()) == list(range(lines))
 
 
@@ -140,10 +137,7 @@ def test_negative_and_long_numbers(target: TargetDatabase, mode: str, numbers: l
     for number in numbers:
         target.run(f"INSERT INTO t VALUES ({number}, '2026-01-01 00:00:00')")
     run = harness(target, mode=mode, incrementing_column_name="id", timestamp_column_name="at", batch_max_rows="1")
-    for step in range(2 * len(numbers)):
-        run.start()
-        run.poll(commit=step % 2 == 0)
-        run.crash()
+    run.die_after_each_poll(2 * len(numbers), commits=lambda step: step % 2 == 0)
     assert [str(row["id"]) for row in run.rows()] == numbers
 
 

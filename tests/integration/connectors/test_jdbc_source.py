@@ -56,10 +56,8 @@ def test_incrementing_goes_on_exactly_after_the_last_commit_wherever_it_crashes(
     connection.execute("CREATE TABLE t (id bigint PRIMARY KEY, name text)")
     connection.execute("INSERT INTO t SELECT i, 'n' || i FROM generate_series(1, 95) i")
     run = harness(config, mode="incrementing", incrementing_column_name="id", table_whitelist="t", batch_max_rows="10")
-    for step in range(30):
-        run.start()
-        run.poll(commit=step % 2 == 0)  # every second page is read and lost with the process
-        run.crash()
+    # Every second page is read and lost with the process.
+    run.die_after_each_poll(30, commits=lambda step: step % 2 == 0)
     assert [row["id"] for row in run.rows()] == list(range(1, 96))
     assert list(run.offsets.values()) == [{"incrementing": 95}]
     connection.execute("INSERT INTO t VALUES (96, 'late')")
@@ -89,10 +87,7 @@ def test_timestamp_mode_never_parts_rows_of_equal_time(database: Any, page: int)
         table_whitelist="t",
         batch_max_rows=str(page),
     )
-    for step in range(60):
-        run.start()
-        run.poll(commit=step % 3 != 1)
-        run.crash()
+    run.die_after_each_poll(60, commits=lambda step: step % 3 != 1)
     assert sorted(row["id"] for row in run.rows()) == expected
     assert list(run.offsets.values()) == [{"timestamp": "2026-01-01T00:00:00.000007Z"}]
 
@@ -110,10 +105,7 @@ def test_timestamp_and_incrementing_sees_updates_and_splits_ties(database: Any, 
         table_whitelist="t",
         batch_max_rows="6",
     )
-    for step in range(12):
-        run.start()
-        run.poll(commit=step % 2 == 1)
-        run.crash()
+    run.die_after_each_poll(12, commits=lambda step: step % 2 == 1)
     assert [row["id"] for row in run.rows()] == list(range(1, 21))
     connection.execute("UPDATE t SET v = 1, changed = '2026-01-01 00:00:00.000002' WHERE id IN (3, 4)")
     run.start()
@@ -379,10 +371,7 @@ def test_sqlite(tmp_path: Path, mode: str) -> None:
         run.drain(30)
         run.crash()
     else:
-        for step in range(40):
-            run.start()
-            run.poll(commit=step % 2 == 0)
-            run.crash()
+        run.die_after_each_poll(40, commits=lambda step: step % 2 == 0)
     assert sorted(row["id"] for row in run.rows()[:30]) == list(range(1, 31))
     assert len(run.rows()) == 30 or mode == "bulk"
     type_ = run.committed[0].batch.value_field.type

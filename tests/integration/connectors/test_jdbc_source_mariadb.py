@@ -126,10 +126,7 @@ def test_timestamps_of_equal_time_are_never_parted(database: TargetDatabase) -> 
             expected.append(len(expected))
             database.run(f"INSERT INTO t VALUES ({expected[-1]}, '2026-01-01 00:00:00.00000{group}')")
     run = harness(database, mode="timestamp", timestamp_column_name="changed", batch_max_rows="3")
-    for step in range(40):
-        run.start()
-        run.poll(commit=step % 3 != 1)
-        run.crash()
+    run.die_after_each_poll(40, commits=lambda step: step % 3 != 1)
     assert sorted(row["id"] for row in run.rows()) == expected
     database.run("UPDATE t SET changed = '2026-01-01 00:00:01' WHERE id = 3")
     run.start()
@@ -144,8 +141,5 @@ def test_unsigned_keys_beyond_the_signed_range_go_on_after_a_crash(database: Tar
     for id_ in ids:
         database.run(f"INSERT INTO t VALUES ({id_})")
     run = harness(database, mode="incrementing", incrementing_column_name="id", batch_max_rows="1")
-    for step in range(8):
-        run.start()
-        run.poll(commit=step % 2 == 0)
-        run.crash()
+    run.die_after_each_poll(8, commits=lambda step: step % 2 == 0)
     assert [int(row["id"]) for row in run.rows()] == ids
