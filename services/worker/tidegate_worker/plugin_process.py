@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import os
 from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
@@ -14,12 +15,16 @@ from typing import Any, cast
 
 from tidegate.control import ConnectorType
 from tidegate.errors import ConfigError, ConfigProblem, FatalError, NotFoundError, RetriableError, TidegateError
+from tidegate.telemetry.logging import get_logger
 from tidegate_worker import fork_server
 from tidegate_worker.plugin_answers import InstalledPlugins, OffsetEntry, Validated, WorkerFacts
+
+log = get_logger(__name__)
 
 _FUNCTIONS = "tidegate_worker.plugin_calls"
 _PLUGIN_DEADLINE = 30.0
 _OFFSETS_DEADLINE = 90.0
+_ENDING_DEADLINE = 5.0
 
 
 class PluginProcess:
@@ -81,14 +86,23 @@ class PluginProcess:
         loop = asyncio.get_running_loop()
         answered: asyncio.Future[None] = loop.create_future()
         loop.add_reader(ours.fileno(), _settle, answered)
+        # uvloop makes what it watches non-blocking: a message longer than the pipe holds would be broken off.
+        os.set_blocking(ours.fileno(), True)
+        reading: asyncio.Future[Any] | None = None
         try:
             async with asyncio.timeout(deadline):
                 await answered
+                loop.remove_reader(ours.fileno())
+                reading = asyncio.ensure_future(asyncio.to_thread(ours.recv))
+                await asyncio.wait({reading})
             try:
-                kind, value = ours.recv()
-            except EOFError:
+                kind, value = reading.result()
+            except (EOFError, OSError) as error:
+                await asyncio.to_thread(process.join, _ENDING_DEADLINE)
+                log.warning("plugin_process_died", function=function, exit_status=process.exitcode, reason=repr(error))
                 raise RetriableError(
-                    f"the process that ran {function} of the plugin died.", remedy="See the worker's log."
+                    f"the process that ran {function} of the plugin died with exit status {process.exitcode}.",
+                    remedy="See the worker's log.",
                 ) from None
         except TimeoutError:
             raise RetriableError(
@@ -99,6 +113,8 @@ class PluginProcess:
             loop.remove_reader(ours.fileno())
             process.kill()
             await asyncio.to_thread(process.join)
+            if reading is not None:
+                await asyncio.gather(reading, return_exceptions=True)
             process.close()
             ours.close()
         if kind == "result":

@@ -73,12 +73,12 @@ def refused(user: User, config: dict[str, Any]) -> dict[str, list[str]]:
     """The problems by key, the same in validate and in POST, which creates nothing."""
     name, plugin = user.fresh("bad"), config["connector.class"]
     checked = user.rest.put(f"/connector-plugins/{plugin}/config/validate", json={**config, "name": name})
-    assert checked.status_code == 200, checked.text
+    assert checked.status_code == 200, f"{checked.text}\n{user.unexpected()}"
     infos = checked.json()
     found = {each["value"]["name"]: each["value"]["errors"] for each in infos["configs"] if each["value"]["errors"]}
     assert infos["error_count"] == len(found)
     posted = user.create(name, **config)
-    assert posted.status_code == 400, posted.text
+    assert posted.status_code == 400, f"{posted.text}\n{user.unexpected()}"
     assert posted.json()["error_code"] == 400
     for key, problems in found.items():
         for problem in problems:

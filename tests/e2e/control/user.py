@@ -23,6 +23,7 @@ from tidegate.devstack.cluster import BUCKET, LocalCluster
 DEADLINE = 90.0
 COUNTING = "tests.integration.worker.plugins:CountingSource"
 _MARK = "end-"
+_UNEXPECTED = ("rpc_failed", "plugin_process_died")
 JSON = {"key.converter": "string", "value.converter": "json", "value.converter.schemas.enable": "false"}
 
 
@@ -180,6 +181,11 @@ class User:
     def lines(self, path: Path) -> list[Any]:
         """The JSON lines of a file; none where it is not there yet."""
         return [orjson.loads(line) for line in path.read_bytes().splitlines()] if path.exists() else []
+
+    def unexpected(self) -> str:
+        """The last error of each service that it did not expect, with its traceback."""
+        texts = [(name, text, max(map(text.rfind, _UNEXPECTED))) for name, text in self.logs()]
+        return "\n".join(f"{name}: {text[max(at - 100, 0) : at + 5000]}" for name, text, at in texts if at >= 0)
 
     def logs(self) -> Iterator[tuple[str, str]]:
         """Every log file of the cluster with its text."""

@@ -109,6 +109,16 @@ class CountingSource(SourceConnector):
     )
 
 
+class WordySource(SourceConnector):
+    """Explains its key at a length that no pipe holds at once."""
+
+    name = "wordy"
+    task_class = CountingTask
+    config_def: ClassVar[ConfigDef] = ConfigDef().define(
+        "topic", Type.STRING, "", Importance.LOW, "Where to. " * 500_000
+    )
+
+
 class StumblingTask(SinkTask):
     """Appends the numbers of whole commits to a file; once raises after it has taken half of a batch."""
 
