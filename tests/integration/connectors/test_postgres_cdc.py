@@ -609,13 +609,6 @@ def test_how_far_it_is_behind(
     capture.until(lambda: (capture.harness.lag[0] or 0) < 100_000 and capture.harness.lag[1] == 0)
     capture.sql.execute("INSERT INTO t SELECT i, repeat('x', 1000) FROM generate_series(101, 3100) i")
     capture.until(lambda: (capture.harness.lag[0] or 0) > 1_000_000)
-
-    def is_late() -> bool:
-        capture.sql.execute("UPDATE t SET v = v || '.' WHERE id = 1")
-        return (capture.harness.lag[1] or 0) > 0
-
-    capture.until(is_late)
-    assert (capture.harness.lag[1] or 0) < DEADLINE
     assert "postgres_cdc.lag " in capsys.readouterr().out
     capture.catch_up()
     capture.until(lambda: (capture.harness.lag[0] or 0) < 100_000 and capture.harness.lag[1] == 0)

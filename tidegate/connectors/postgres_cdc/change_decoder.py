@@ -100,6 +100,16 @@ class Decoded:
     idle_end: int
     micros: int
 
+    def seconds_late(self, now: float) -> float | None:
+        """How long ago its last transaction was committed; 0 where the log has nothing after it, None for not known.
+
+        Args:
+            now: seconds since 1970.
+        """
+        if self.idle_end and self.idle_end >= self.position.lsn_commit:
+            return 0.0
+        return max(0.0, now - self.micros / 1_000_000) if self.micros else None
+
 
 @dataclass(slots=True)
 class _Transaction:

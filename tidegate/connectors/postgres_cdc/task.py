@@ -17,7 +17,7 @@ from tidegate.connectors.cdc.snapshot_steps import WHOLE_TABLE_TIMEOUT_MS
 from tidegate.connectors.cdc.table_id import TableId
 from tidegate.connectors.cdc.topic_names import TopicNames
 from tidegate.connectors.postgres_cdc.catalogue import Catalogue
-from tidegate.connectors.postgres_cdc.change_decoder import ChangeDecoder, Decoded, EventRules
+from tidegate.connectors.postgres_cdc.change_decoder import ChangeDecoder, EventRules
 from tidegate.connectors.postgres_cdc.connection import Server
 from tidegate.connectors.postgres_cdc.incremental_reader import IncrementalReader
 from tidegate.connectors.postgres_cdc.key_order import KeyOrder
@@ -248,7 +248,7 @@ class PostgresCdcTask(SourceTask):
                 halted = True
             batches += self._visible(decoded.batches)
             self._idle_end = max(self._idle_end, decoded.idle_end)
-            self._tell_age(decoded)
+            self._context.lag(seconds=decoded.seconds_late(time.time()))
         batches += self._chunk()
         batches += self._beat()
         self._look_at_lag()
@@ -295,12 +295,6 @@ class PostgresCdcTask(SourceTask):
         batch, state = found
         self._decoder.remember(state)
         return [] if batch is None else [batch]
-
-    def _tell_age(self, decoded: Decoded) -> None:
-        if decoded.idle_end >= decoded.position.lsn_commit and decoded.idle_end:
-            self._context.lag(seconds=0.0)
-        elif decoded.micros:
-            self._context.lag(seconds=max(0.0, time.time() - decoded.micros / 1_000_000))
 
     def _next_step(self, snapshot: SnapshotReader) -> Sequence[SourceBatch]:
         self._look_at_lag()
