@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
@@ -60,6 +60,15 @@ async def start(process: BaseProcess) -> None:
     """
     async with _lock:
         await asyncio.to_thread(_start, process)
+
+
+def watch(descriptor: int, on_readable: Callable[..., None], *arguments: Any) -> None:
+    """Has the running loop call back while a pipe to a process has something to read; the pipe stays blocking.
+
+    uvloop makes what it watches non-blocking: a message longer than the pipe holds would be broken off in its midst.
+    """
+    asyncio.get_running_loop().add_reader(descriptor, on_readable, *arguments)
+    os.set_blocking(descriptor, True)
 
 
 def die_with_parent() -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import os
 from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext
@@ -85,9 +84,7 @@ class PluginProcess:
             theirs.close()
         loop = asyncio.get_running_loop()
         answered: asyncio.Future[None] = loop.create_future()
-        loop.add_reader(ours.fileno(), _settle, answered)
-        # uvloop makes what it watches non-blocking: a message longer than the pipe holds would be broken off.
-        os.set_blocking(ours.fileno(), True)
+        fork_server.watch(ours.fileno(), _settle, answered)
         reading: asyncio.Future[Any] | None = None
         try:
             async with asyncio.timeout(deadline):

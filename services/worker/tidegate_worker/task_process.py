@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import time
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
@@ -54,10 +53,8 @@ class TaskProcess:
         """
         await fork_server.start(self._process)
         self._theirs.close()
-        self._loop.add_reader(self._channel.fileno(), self._readable)
-        self._loop.add_reader(self._process.sentinel, self._ended)
-        # uvloop makes what it watches non-blocking: a long message would be broken off, and all after it lost.
-        os.set_blocking(self._channel.fileno(), True)
+        fork_server.watch(self._channel.fileno(), self._readable)
+        fork_server.watch(self._process.sentinel, self._ended)
         with contextlib.suppress(psutil.Error):
             self._stat = psutil.Process(self._process.pid)
 
