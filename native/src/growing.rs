@@ -56,7 +56,11 @@ pub struct Bytes {
 
 impl Bytes {
     pub fn new(rows: usize) -> Self {
-        Self { offsets: offsets(rows), bytes: Vec::with_capacity(rows * 8) }
+        Self::with_capacity(rows, rows * 8)
+    }
+
+    pub fn with_capacity(rows: usize, size: usize) -> Self {
+        Self { offsets: offsets(rows), bytes: Vec::with_capacity(size) }
     }
 
     #[inline]

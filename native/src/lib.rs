@@ -5,6 +5,7 @@
 #![cfg_attr(not(feature = "python"), allow(dead_code))]
 
 mod avro;
+mod cells;
 mod columns;
 #[cfg(feature = "python")]
 mod exchange;

@@ -19,12 +19,17 @@ _CHUNK_BYTES = 2 * 1024 * 1024
 _CLOSE_SECONDS = 10.0
 _LOOK_SECONDS = 0.1
 _STATUS_AT_LEAST_SECONDS = 1.0
-# A piece costs a millisecond or two whatever its size, and each look at the connection some of it. So what flows is
-# gathered into pieces that are worth their cost, and after a trickle, whose changes are not to wait, it pauses
+# A piece costs a millisecond or two whatever its size, and each look at the connection some of it: the server sends
+# each message by itself, and to wait for one is to be woken for one. So what flows is gathered into pieces that are
+# worth their cost, with sleeps in which the socket fills, and after a trickle, whose changes are not to wait, it pauses
 # for some times what the last piece has cost. What comes after a while of nothing is handed over at once.
-_HAND_OVER = 4096
-_FLOW_SECONDS = 0.02
+_HAND_OVER = 16384
 _TRICKLE_BYTES = 8 * 1024
+_TRICKLE_SECONDS = 0.02
+_FLOW_BYTES = 64 * 1024
+_FLOW_SECONDS = 0.04
+_FILL_SECONDS = 0.002
+_FILLED_BYTES = 4 * 1024
 _PAUSE_FOR_COST = 3
 _LEAST_PAUSE, _MOST_PAUSE = 0.003, 0.015
 
@@ -56,6 +61,7 @@ class Receiver:
         self._changed = threading.Condition()
         self._failure: TidegateError | None = None
         self._stopping = False
+        self._flows = False
         self._told_at = self._taken_at = self._cost = 0.0
         self._told = 0
         self._thread = threading.Thread(target=self._run, name="postgres-cdc-receiver", daemon=True)
@@ -149,15 +155,20 @@ class Receiver:
     def _gather(self, data: bytearray, sizes: list[int]) -> tuple[bool, bool]:
         """Receives until there is no more, or enough; tells whether an answer is wanted, and if the stream ended."""
         libpq = self._replication.libpq
-        until = time.monotonic() + _FLOW_SECONDS
+        until = time.monotonic() + (_FLOW_SECONDS if self._flows else _TRICKLE_SECONDS)
         asked = False
+        had = 0
         while len(sizes) < _HAND_OVER:
             size, message = libpq.get_copy_data(1)
             if size < 0:
                 return asked, True
             if size == 0:
-                flows = len(data) >= _TRICKLE_BYTES
-                if not self._replication.wait(max(0.0, until - time.monotonic()) if flows else 0.0):
+                if (self._flows or len(data) >= _TRICKLE_BYTES) and len(data) - had < _FILLED_BYTES:
+                    if time.monotonic() >= until:
+                        break
+                    time.sleep(_FILL_SECONDS)
+                had = len(data)
+                if not self._replication.wait(0.0):
                     break
                 continue
             if message[0] == KEEPALIVE:
@@ -166,6 +177,7 @@ class Receiver:
                 self._received = max(self._received, self.server_end)
             data += message
             sizes.append(size)
+        self._flows = len(data) >= _FLOW_BYTES
         return asked, False
 
     def _full(self) -> bool:

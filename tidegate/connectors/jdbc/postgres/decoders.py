@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 from psycopg.postgres import types
 
+from tidegate import native
 from tidegate.connectors.jdbc.postgres import moments
 from tidegate.connectors.jdbc.postgres.arrays import array_cells
 from tidegate.connectors.jdbc.postgres.cells import Cells, Mask, arrow, validity
@@ -103,12 +104,14 @@ def _taken(cells: Cells, *, skip: int) -> pa.Array:
     return everything.take(index)
 
 
-def _binary(cells: Cells) -> Decoded:
-    return _taken(cells, skip=0).cast(pa.binary()), None
-
-
-def _text(cells: Cells, *, skip: int = 0) -> Decoded:
-    return _taken(cells, skip=skip).cast(pa.string()), None
+def _gathered(cells: Cells, type_: pa.DataType, *, skip: int = 0) -> Decoded:
+    if native.extension is not None:
+        gather = native.extension.gather_text if pa.types.is_string(type_) else native.extension.gather_binary
+        length = np.ascontiguousarray(cells.length, np.int32)
+        column = gather(cells.data, np.ascontiguousarray(cells.start), length, skip)
+        if column is not None:
+            return pa.array(column), None
+    return _taken(cells, skip=skip).cast(type_), None
 
 
 _HEX = np.frombuffer(b"".join(b"%02x" % byte for byte in range(256)), np.uint8).reshape(256, 2)
@@ -149,7 +152,7 @@ def _list(element: Decoder, element_oid: int, type_: pa.DataType, cells: Cells) 
     return pa.Array.from_buffers(type_, len(cells), buffers, children=[values]), odd
 
 
-_TEXT = (pa.string(), Decoder(_text))
+_TEXT = (pa.string(), Decoder(partial(_gathered, type_=pa.string())))
 _DECODERS: dict[str, tuple[pa.DataType, Decoder]] = {
     "int2": (pa.int16(), _number(">i2", pa.int16())),
     "int4": (pa.int32(), _number(">i4", pa.int32())),
@@ -161,9 +164,9 @@ _DECODERS: dict[str, tuple[pa.DataType, Decoder]] = {
     "varchar": _TEXT,
     "bpchar": _TEXT,
     "json": _TEXT,
-    "jsonb": (pa.string(), Decoder(partial(_text, skip=1))),
+    "jsonb": (pa.string(), Decoder(partial(_gathered, type_=pa.string(), skip=1))),
     "uuid": (pa.string(), Decoder(_uuid, 16)),
-    "bytea": (pa.binary(), Decoder(_binary)),
+    "bytea": (pa.binary(), Decoder(partial(_gathered, type_=pa.binary()))),
     "date": (
         pa.date32(),
         Decoder(_moment(">i4", pa.date32(), moments.EPOCH_DAYS, moments.FIRST_DAY, moments.LAST_DAY), 4),
