@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 
+from tidegate.connectors.cdc.trickle import TRICKLE_BYTES, pause
 from tidegate.connectors.postgres_cdc.connection import Replication
 from tidegate.connectors.postgres_cdc.frames import KEEPALIVE, Frames
 from tidegate.errors import RetriableError, TidegateError
@@ -19,19 +20,15 @@ _CHUNK_BYTES = 2 * 1024 * 1024
 _CLOSE_SECONDS = 10.0
 _LOOK_SECONDS = 0.1
 _STATUS_AT_LEAST_SECONDS = 1.0
-# A piece costs a millisecond or two whatever its size, and each look at the connection some of it: the server sends
-# each message by itself, and to wait for one is to be woken for one. So what flows is gathered into pieces that are
-# worth their cost, with sleeps in which the socket fills, and after a trickle, whose changes are not to wait, it pauses
-# for some times what the last piece has cost. What comes after a while of nothing is handed over at once.
+# The server sends each message by itself, and to wait for one is to be woken for one, at a cost to both. So what flows
+# is gathered into pieces that are worth their cost, with sleeps in which the socket fills; after a trickle, whose
+# changes are not to wait, it pauses. What comes after a while of nothing is handed over at once.
 _HAND_OVER = 16384
-_TRICKLE_BYTES = 8 * 1024
-_TRICKLE_SECONDS = 0.02
+_GATHER_SECONDS = 0.02
 _FLOW_BYTES = 64 * 1024
-_FLOW_SECONDS = 0.04
+_FLOW_SECONDS = 0.1
 _FILL_SECONDS = 0.001
 _FILLED_BYTES = 4 * 1024
-_PAUSE_FOR_COST = 3
-_LEAST_PAUSE, _MOST_PAUSE = 0.003, 0.015
 
 
 class Receiver:
@@ -149,13 +146,13 @@ class Receiver:
                     self._changed.wait(_LOOK_SECONDS)
         elif not sizes:
             self._replication.wait(_LOOK_SECONDS)
-        elif len(data) < _TRICKLE_BYTES:
-            time.sleep(min(max(_PAUSE_FOR_COST * self._cost, _LEAST_PAUSE), _MOST_PAUSE))
+        elif len(data) < TRICKLE_BYTES:
+            time.sleep(pause(self._cost))
 
     def _gather(self, data: bytearray, sizes: list[int]) -> tuple[bool, bool]:
         """Receives until there is no more, or enough; tells whether an answer is wanted, and if the stream ended."""
         libpq = self._replication.libpq
-        until = time.monotonic() + (_FLOW_SECONDS if self._flows else _TRICKLE_SECONDS)
+        until = time.monotonic() + (_FLOW_SECONDS if self._flows else _GATHER_SECONDS)
         asked = False
         had = 0
         while len(sizes) < _HAND_OVER:
@@ -163,7 +160,7 @@ class Receiver:
             if size < 0:
                 return asked, True
             if size == 0:
-                if (self._flows or len(data) >= _TRICKLE_BYTES) and len(data) - had < _FILLED_BYTES:
+                if (self._flows or len(data) >= TRICKLE_BYTES) and len(data) - had < _FILLED_BYTES:
                     if time.monotonic() >= until:
                         break
                     time.sleep(_FILL_SECONDS)
