@@ -27,6 +27,7 @@ _HAND_OVER = 16384
 _GATHER_SECONDS = 0.02
 _FLOW_BYTES = 64 * 1024
 _FLOW_SECONDS = 0.1
+_QUIET_SECONDS = 0.008
 _FILL_SECONDS = 0.001
 _FILLED_BYTES = 4 * 1024
 
@@ -152,7 +153,10 @@ class Receiver:
     def _gather(self, data: bytearray, sizes: list[int]) -> tuple[bool, bool]:
         """Receives until there is no more, or enough; tells whether an answer is wanted, and if the stream ended."""
         libpq = self._replication.libpq
-        until = time.monotonic() + (_FLOW_SECONDS if self._flows else _GATHER_SECONDS)
+        now = time.monotonic()
+        until = now + (_FLOW_SECONDS if self._flows else _GATHER_SECONDS)
+        patience = _QUIET_SECONDS if self._flows else 0.0
+        given_up = now + patience
         asked = False
         had = 0
         while len(sizes) < _HAND_OVER:
@@ -160,12 +164,15 @@ class Receiver:
             if size < 0:
                 return asked, True
             if size == 0:
+                now = time.monotonic()
+                if len(data) > had:
+                    given_up = now + patience
                 if (self._flows or len(data) >= TRICKLE_BYTES) and len(data) - had < _FILLED_BYTES:
-                    if time.monotonic() >= until:
+                    if now >= until:
                         break
                     time.sleep(_FILL_SECONDS)
                 had = len(data)
-                if not self._replication.wait(0.0):
+                if not self._replication.wait(0.0) and now >= given_up:
                     break
                 continue
             if message[0] == KEEPALIVE:
