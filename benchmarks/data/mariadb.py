@@ -23,11 +23,11 @@ def load(server: MariaDB, database: str, name: str, rows: int) -> None:
         rows: how many.
     """
     data = table(name, rows)
-    # The server itself would leave gaps between the statements.
-    data = data.add_column(0, "id", pa.array(range(1, len(data) + 1), pa.int64()))
     columns = ", ".join(
-        f"`{field.name}` {sql_type(field.type)} {'' if field.nullable else 'NOT NULL'}" for field in data.schema.remove(0)
+        f"`{field.name}` {sql_type(field.type)} {'' if field.nullable else 'NOT NULL'}" for field in data.schema
     )
+    # The server itself would leave gaps in the numbers between the statements.
+    data = data.add_column(0, "id", pa.array(range(1, len(data) + 1), pa.int64()))
     path = server.directory / f"{name}.csv"
     with server.connect(database) as connection, connection.cursor() as cursor:
         cursor.execute("SET SESSION sql_log_bin=0")
