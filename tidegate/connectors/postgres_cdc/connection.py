@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import select
+import socket
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -146,6 +148,7 @@ class Replication:
         self.libpq.nonblocking = 1
         self._poll = select.poll()
         self._poll.register(self.libpq.socket, select.POLLIN)
+        self._socket = socket.socket(fileno=os.dup(self.libpq.socket))
 
     def command(self, text: str, *, deadline: float, stopped: Callable[[], bool] = lambda: False) -> list[str | None]:
         """Runs a command and gives the row it answers with.
@@ -195,6 +198,19 @@ class Replication:
             raise self.server.translate(error) from error
         return True
 
+    def wait_for_many(self, nbytes: int, seconds: float) -> None:
+        """Waits until so much can be read, at most so long; what came meanwhile is not taken in yet.
+
+        A server that sends many small messages is not slowed down by waking this thread for each of them, nor, as the
+        system makes room for as much, by a socket that is full.
+        """
+        if self._socket.family == socket.AF_UNIX:
+            time.sleep(seconds)
+            return
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, nbytes)
+        self._poll.poll(seconds * 1000)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+
     def send(self, message: bytes) -> None:
         """Sends CopyData.
 
@@ -216,6 +232,7 @@ class Replication:
 
     def close(self) -> None:
         """Closes the connection."""
+        self._socket.close()
         self._connection.close()
 
     def _send(self, text: str) -> None:

@@ -21,14 +21,15 @@ _CLOSE_SECONDS = 10.0
 _LOOK_SECONDS = 0.1
 _STATUS_AT_LEAST_SECONDS = 1.0
 # The server sends each message by itself, and to wait for one is to be woken for one, at a cost to both. So what flows
-# is gathered into pieces that are worth their cost, with sleeps in which the socket fills; after a trickle, whose
+# is gathered into pieces that are worth their cost, with waits until much has come; after a trickle, whose
 # changes are not to wait, it pauses. What comes after a while of nothing is handed over at once.
 _HAND_OVER = 16384
 _GATHER_SECONDS = 0.02
 _FLOW_BYTES = 64 * 1024
 _FLOW_SECONDS = 0.1
 _QUIET_SECONDS = 0.008
-_FILL_SECONDS = 0.001
+_FILL_BYTES = 256 * 1024
+_FILL_SECONDS = 0.002
 _FILLED_BYTES = 4 * 1024
 
 
@@ -170,7 +171,7 @@ class Receiver:
                 if (self._flows or len(data) >= TRICKLE_BYTES) and len(data) - had < _FILLED_BYTES:
                     if now >= until:
                         break
-                    time.sleep(_FILL_SECONDS)
+                    self._replication.wait_for_many(_FILL_BYTES, _FILL_SECONDS)
                 had = len(data)
                 if not self._replication.wait(0.0) and now >= given_up:
                     break
