@@ -1,7 +1,7 @@
 """MariaDB's changes to Kafka: one table's rows in a snapshot, as single-row transactions, and as one transaction.
 
-As ``pg-cdc``, of the same rows: ``--case mysql-cdc --data snapshot --rows 6001215 --repeats 1``; a million changes:
-``--data single-row,one-transaction --rows 1000000 --repeats 1``.
+As ``pg-cdc``, of the same rows: ``--case mysql-cdc --data snapshot --rows 6001215 --repeats 1``; changes:
+``--data single-row,one-transaction --rows 300000 --repeats 1``.
 """
 
 from __future__ import annotations
