@@ -160,7 +160,7 @@ class Receiver:
         given_up = now + patience
         asked = False
         had = 0
-        while len(sizes) < _HAND_OVER:
+        while len(sizes) < _HAND_OVER and len(data) < _CHUNK_BYTES:
             size, message = libpq.get_copy_data(1)
             if size < 0:
                 return asked, True
