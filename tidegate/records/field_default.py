@@ -67,10 +67,9 @@ def _plain(values: pa.Array) -> list[Any]:
         names = [child.name for child in kind]
         return [dict(zip(names, row, strict=True)) if valid else None for valid, *row in rows]
     if types.is_map(kind):
-        found = [None if one is None else [list(pair) for pair in one] for one in values.to_pylist()]
         if not (types.is_string(kind.key_type) and types.is_string(kind.item_type)):
             raise _NoFormError
-        return found
+        return [None if one is None else [list(pair) for pair in one] for one in values.to_pylist()]
     if types.is_decimal(kind):
         return [None if one is None else f"{one:f}" for one in values.to_pylist()]
     if types.is_temporal(kind) and not types.is_interval(kind):

@@ -63,6 +63,13 @@ def test_avro_keeps_a_default_and_old_records_are_read_with_it(drawn: tuple[pa.F
     assert kept is None or kept == value
 
 
+def test_a_map_of_what_python_can_not_hold_has_no_default() -> None:
+    kind = pa.map_(pa.string(), pa.date32())
+    beyond = pa.array([2**31 - 1], pa.int32()).view(pa.date32())
+    value = pa.MapArray.from_arrays([0, 1], pa.array(["a"]), beyond)
+    assert default_of(with_default(pa.field("c", kind), value)) is None
+
+
 def test_the_form_is_confluents() -> None:
     fields = [
         column(pa.int32(), 0).with_name("required"),
