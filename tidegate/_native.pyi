@@ -63,18 +63,16 @@ class ProtobufEncoder:
 def protobuf_runs(data: Any, skip: int) -> Sequence[tuple[int, int, bytes | None]]:
     """See :class:`tidegate.records.protobuf.codec.ProtobufCodec`."""
 
-def gather_binary(data: Any, start: Any, length: Any, skip: int) -> Column | None:
-    """Values that lie anywhere in a buffer as a binary column; None leaves them to the caller.
+def gather_cells(data: Any, start: Any, length: Any, skip: int, text: bool) -> Column | None:
+    """Values that lie anywhere in a buffer as a column; None leaves them to the caller.
 
     Args:
         data: a buffer of bytes.
         start: a buffer of 64-bit integers, for each value where it begins.
         length: a buffer of 32-bit integers, the lengths, negative for null.
         skip: bytes at the beginning of each value that are no part of it.
+        text: a string column, which is None where a value is not UTF-8; else a binary one.
     """
-
-def gather_text(data: Any, start: Any, length: Any, skip: int) -> Column | None:
-    """As :func:`gather_binary`, as a string column; None also where a value is not UTF-8."""
 
 def read_json(data: Any, kind: Any | None) -> tuple[Column, Sequence[int]] | None:
     """JSON objects as a struct column, and the rows left to the caller; None leaves all.

@@ -10,7 +10,7 @@ import os
 from types import ModuleType
 from typing import Any
 
-INTERFACE = 4
+INTERFACE = 5
 """The interface this code was written for; an extension with another one is left alone."""
 ENVIRONMENT = "TIDEGATE_NATIVE"
 

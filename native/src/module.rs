@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use crate::{avro, cells, exchange, json, kafka, protobuf};
 
 /// What Python asks of the extension: raised with every change of the interface, so that a stale build is not used.
-const INTERFACE: u32 = 4;
+const INTERFACE: u32 = 5;
 
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -16,8 +16,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<protobuf::ProtobufDecoder>()?;
     module.add_class::<protobuf::ProtobufEncoder>()?;
     module.add_function(wrap_pyfunction!(protobuf::protobuf_runs, module)?)?;
-    module.add_function(wrap_pyfunction!(cells::gather_binary, module)?)?;
-    module.add_function(wrap_pyfunction!(cells::gather_text, module)?)?;
+    module.add_function(wrap_pyfunction!(cells::gather_cells, module)?)?;
     module.add_function(wrap_pyfunction!(json::read_json, module)?)?;
     module.add_function(wrap_pyfunction!(json::write_json, module)?)?;
     module.add_class::<kafka::KafkaProducer>()?;

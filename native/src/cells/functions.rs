@@ -5,35 +5,28 @@ use pyo3::buffer::{Element, PyBuffer};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use super::gathering::{Gathered, gather};
+use super::gathering::gather;
 use crate::exchange::Column;
 
-/// Values as a binary column; None leaves them to the caller.
+/// Values as a string or a binary column; None leaves them to the caller, as where text is not UTF-8.
 #[pyfunction]
-pub fn gather_binary(
+pub fn gather_cells(
     py: Python<'_>,
     data: PyBuffer<u8>,
     start: PyBuffer<i64>,
     length: PyBuffer<i32>,
     skip: usize,
+    text: bool,
 ) -> PyResult<Option<Column>> {
     let (data, start, length) = (slice(&data)?, slice(&start)?, slice(&length)?);
-    let column = |found: Gathered| BinaryArray::try_new(found.offsets, found.bytes, found.nulls).ok();
-    Ok(py.detach(|| gather(data, start, length, skip).and_then(column)).map(Column::new))
-}
-
-/// Values as a string column; None leaves them to the caller, as where one is not UTF-8.
-#[pyfunction]
-pub fn gather_text(
-    py: Python<'_>,
-    data: PyBuffer<u8>,
-    start: PyBuffer<i64>,
-    length: PyBuffer<i32>,
-    skip: usize,
-) -> PyResult<Option<Column>> {
-    let (data, start, length) = (slice(&data)?, slice(&start)?, slice(&length)?);
-    let column = |found: Gathered| StringArray::try_new(found.offsets, found.bytes, found.nulls).ok();
-    Ok(py.detach(|| gather(data, start, length, skip).and_then(column)).map(Column::new))
+    Ok(py.detach(|| {
+        let found = gather(data, start, length, skip)?;
+        if text {
+            StringArray::try_new(found.offsets, found.bytes, found.nulls).ok().map(Column::new)
+        } else {
+            BinaryArray::try_new(found.offsets, found.bytes, found.nulls).ok().map(Column::new)
+        }
+    }))
 }
 
 /// A buffer's items; it has to be kept for as long, and nobody may write to it.

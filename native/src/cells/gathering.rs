@@ -18,8 +18,9 @@ pub fn gather(data: &[u8], start: &[i64], length: &[i32], skip: usize) -> Option
     if start.len() != length.len() {
         return None;
     }
-    let size = length.iter().map(|&length| (length.max(0) as usize).saturating_sub(skip)).sum();
-    let mut values = Bytes::with_capacity(start.len(), size);
+    let size: usize = length.iter().map(|&length| (length.max(0) as usize).saturating_sub(skip)).sum();
+    // Lengths that are wrong must not take memory before they are found out.
+    let mut values = Bytes::with_capacity(start.len(), size.min(data.len()));
     let mut validity = Validity::default();
     for (&start, &length) in start.iter().zip(length) {
         let Ok(length) = usize::try_from(length) else {

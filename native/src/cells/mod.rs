@@ -5,4 +5,4 @@ mod functions;
 mod gathering;
 
 #[cfg(feature = "python")]
-pub use functions::{gather_binary, gather_text};
+pub use functions::gather_cells;

@@ -48,8 +48,7 @@ class BinlogStream:
     ) -> None:
         self._session = session
         self._failure: TidegateError | None = None
-        self._trickles = False
-        self._taken_at = 0.0
+        self._trickled_at: float | None = None
         self._checksums = (catalogue.session.variable("binlog_checksum") or "NONE").upper() != "NONE"
         self._settings(mariadb=catalogue.mariadb)
         if server_id:
@@ -100,11 +99,11 @@ class BinlogStream:
         """
         if self._failure is not None:
             raise self._failure
-        if self._trickles:
-            time.sleep(pause(time.monotonic() - self._taken_at))
+        if self._trickled_at is not None:
+            time.sleep(pause(time.monotonic() - self._trickled_at))
         packets = self._reader.take(seconds, most_bytes)
-        self._trickles = packets is not None and sum(packets.size) < TRICKLE_BYTES
-        self._taken_at = time.monotonic()
+        trickles = packets is not None and sum(packets.size) < TRICKLE_BYTES
+        self._trickled_at = time.monotonic() if trickles else None
         if packets is None:
             if time.monotonic() - self._reader.heard > _SILENT_SECONDS:
                 raise RetriableError(f"The {self._session.server.name} has been silent for {_SILENT_SECONDS:.0f} s.")

@@ -21,8 +21,8 @@ _CLOSE_SECONDS = 10.0
 _LOOK_SECONDS = 0.1
 _STATUS_AT_LEAST_SECONDS = 1.0
 # The server sends each message by itself, and to wait for one is to be woken for one, at a cost to both. So what flows
-# is gathered into pieces that are worth their cost, with waits until much has come; after a trickle, whose
-# changes are not to wait, it pauses. What comes after a while of nothing is handed over at once.
+# is gathered into pieces that are worth their cost, with waits until much has come; after a trickle, whose changes are
+# not to wait, it pauses. What comes after a while of nothing is handed over at once.
 _HAND_OVER = 16384
 _GATHER_SECONDS = 0.02
 _FLOW_BYTES = 64 * 1024

@@ -106,9 +106,8 @@ def _taken(cells: Cells, *, skip: int) -> pa.Array:
 
 def _gathered(cells: Cells, type_: pa.DataType, *, skip: int = 0) -> Decoded:
     if native.extension is not None:
-        gather = native.extension.gather_text if pa.types.is_string(type_) else native.extension.gather_binary
-        length = np.ascontiguousarray(cells.length, np.int32)
-        column = gather(cells.data, np.ascontiguousarray(cells.start), length, skip)
+        start, length = np.ascontiguousarray(cells.start), np.ascontiguousarray(cells.length, np.int32)
+        column = native.extension.gather_cells(cells.data, start, length, skip, pa.types.is_string(type_))
         if column is not None:
             return pa.array(column), None
     return _taken(cells, skip=skip).cast(type_), None
