@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import pytest
+
 from tidegate.records.envelope import Batch
 
 Key = tuple[Any, ...]
 
 
 class ChangeLedger:
-    """Tables rebuilt from events. An event that is lost, doubled or out of order does not fit what is there."""
+    """Tables rebuilt from events. An event that is lost, doubled or out of order does not fit what is there.
+
+    One that does not fit fails the test.
+    """
 
     def __init__(self) -> None:
         self.tables: dict[str, dict[Key, Mapping[str, Any]]] = {}
@@ -45,7 +50,7 @@ class ChangeLedger:
         rows = self.tables.setdefault(topic, {})
         place = tuple(key.values()) if key is not None else ()
         if value is None:
-            assert self._awaited.pop(topic, None) == place, f"a tombstone of {topic} {place} follows no delete"
+            _expect(self._awaited.pop(topic, None) == place, f"a tombstone of {topic} {place} follows no delete")
             self.events.append((topic, "tombstone", place))
             return
         operation, after = value["op"], value["after"]
@@ -53,17 +58,23 @@ class ChangeLedger:
         match operation:
             case "r" if place in rows and value["source"]["snapshot"] == "incremental":
                 was = {name: rows[place].get(name, now) for name, now in after.items()}
-                assert was == after, f"{topic} {place} is read as it was once: {after}, not {rows[place]}"
+                _expect(was == after, f"{topic} {place} is read as it was once: {after}, not {rows[place]}")
                 rows[place] = after
             case "r" | "c":
-                assert place not in rows, f"{topic} {place} is told twice: {operation} {after}, there is {rows[place]}"
+                _expect(place not in rows, f"{topic} {place} is told twice: {operation} {after}, not {rows.get(place)}")
                 rows[place] = after
             case "u":
-                assert place in rows, f"{topic} {place} is updated and was never told"
+                _expect(place in rows, f"{topic} {place} is updated and was never told")
                 rows[place] = after
             case "d":
-                assert place in rows, f"{topic} {place} is deleted and was never told"
+                _expect(place in rows, f"{topic} {place} is deleted and was never told")
                 del rows[place]
                 self._awaited[topic] = place
             case "t":
                 rows.clear()
+
+
+def _expect(holds: bool, otherwise: str) -> None:
+    """Fails the test, also where the events are read while something is waited for and an assertion means not yet."""
+    if not holds:
+        pytest.fail(otherwise)
