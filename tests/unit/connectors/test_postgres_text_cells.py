@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from psycopg.postgres import types
 
 from tidegate import native
-from tidegate.connectors.jdbc.postgres.cells import PADDING, Cells
-from tidegate.connectors.jdbc.postgres.decoders import decoder
+from tidegate.connectors.postgres_values.cells import PADDING, Cells
+from tidegate.connectors.postgres_values.decoders import decoder
 
 _BINARY = decoder(types["bytea"].oid, pa.binary())
 _TEXT = decoder(types["text"].oid, pa.string())

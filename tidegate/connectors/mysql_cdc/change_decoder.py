@@ -27,7 +27,6 @@ from tidegate.connectors.cdc.snapshot_position import KeyText, ReadUpTo
 from tidegate.connectors.cdc.topic_names import TopicNames
 from tidegate.connectors.cdc.transactions import EventCounts, TransactionMark, transaction_batch
 from tidegate.connectors.cdc.unseen import unseen
-from tidegate.connectors.jdbc.postgres.cells import Cells, Mask, Positions
 from tidegate.connectors.mysql_cdc import ddl
 from tidegate.connectors.mysql_cdc import events as log
 from tidegate.connectors.mysql_cdc.column_types import placeholder
@@ -42,6 +41,7 @@ from tidegate.connectors.mysql_cdc.source_block import Places, SourceBlocks
 from tidegate.connectors.mysql_cdc.statement import Statement, parse_statement
 from tidegate.connectors.mysql_cdc.table_map import TableMap, parse_table_map
 from tidegate.connectors.mysql_cdc.table_schema import TableSchema, apart
+from tidegate.connectors.postgres_values.cells import Cells, Mask, Positions
 from tidegate.errors import FatalError
 from tidegate.records.envelope import Batch
 from tidegate.telemetry.logging import get_logger

@@ -11,10 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tidegate.connectors.jdbc.postgres.cells import Cells, Mask, arrow
 from tidegate.connectors.mysql_cdc.columns import Column
 from tidegate.connectors.mysql_cdc.log_values import Values, binary
 from tidegate.connectors.mysql_cdc.moments import DAY_MICROS, Moments
+from tidegate.connectors.postgres_values.cells import Cells, Mask, arrow
 from tidegate.records.envelope import SCHEMA_NAME, SEMANTIC_TYPE
 from tidegate.sdk.config_def import Config
 

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from tidegate.connectors.jdbc.postgres.cells import PADDING, Bytes, Positions, gather
 from tidegate.connectors.mysql_cdc.packets import Packets
+from tidegate.connectors.postgres_values.cells import PADDING, Bytes, Positions, gather
 from tidegate.errors import FatalError
 
 HEADER = 19

@@ -15,14 +15,14 @@ import numpy.typing as npt
 import pyarrow as pa
 from psycopg.postgres import types
 
-from tidegate.connectors.jdbc.postgres.cells import Cells, arrow
-from tidegate.connectors.jdbc.postgres.decoders import decoder
 from tidegate.connectors.mysql_cdc import table_map as log
 from tidegate.connectors.mysql_cdc.charsets import decoded
 from tidegate.connectors.mysql_cdc.columns import Column
 from tidegate.connectors.mysql_cdc.json_binary import json_text
 from tidegate.connectors.mysql_cdc.moments import Moments, big, little
 from tidegate.connectors.mysql_cdc.table_map import MapColumn
+from tidegate.connectors.postgres_values.cells import Cells, arrow
+from tidegate.connectors.postgres_values.decoders import decoder
 
 Values: TypeAlias = "pa.Array | Moments"
 LogReader = Callable[[Cells], Values]

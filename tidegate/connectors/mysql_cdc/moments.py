@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tidegate.connectors.jdbc.postgres.cells import Cells, Mask
+from tidegate.connectors.postgres_values.cells import Cells, Mask
 
 DAY_MICROS = 86_400_000_000
 _SECOND = 1_000_000

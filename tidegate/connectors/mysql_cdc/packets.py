@@ -8,7 +8,7 @@ import ssl
 import time
 from dataclasses import dataclass
 
-from tidegate.connectors.jdbc.postgres.cells import PADDING
+from tidegate.connectors.postgres_values.cells import PADDING
 from tidegate.errors import RetriableError
 
 _HEADER = 4

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tidegate.connectors.jdbc.postgres.cells import Bytes, Cells, Mask, Positions
 from tidegate.connectors.mysql_cdc.table_map import MapColumn
+from tidegate.connectors.postgres_values.cells import Bytes, Cells, Mask, Positions
 
 Lengths = npt.NDArray[np.int32]
 

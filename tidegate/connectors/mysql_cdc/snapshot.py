@@ -10,12 +10,12 @@ import numpy.typing as npt
 
 from tidegate.connectors.cdc.snapshot_position import KeyText
 from tidegate.connectors.cdc.table_id import TableId
-from tidegate.connectors.jdbc.postgres.cells import Bytes, Cells, Positions
 from tidegate.connectors.mysql_cdc.catalogue import Catalogue, LogEnd
 from tidegate.connectors.mysql_cdc.column_types import selected
 from tidegate.connectors.mysql_cdc.columns import Column, TableDefinition
 from tidegate.connectors.mysql_cdc.connection import Session
 from tidegate.connectors.mysql_cdc.packets import PacketReader, Packets
+from tidegate.connectors.postgres_values.cells import Bytes, Cells, Positions
 from tidegate.errors import FatalError, RetriableError
 from tidegate.telemetry.logging import get_logger
 

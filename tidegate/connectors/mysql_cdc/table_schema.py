@@ -14,12 +14,12 @@ from tidegate.connectors.cdc.masking import ColumnMasks, Mask
 from tidegate.connectors.cdc.message_keys import MessageKeys
 from tidegate.connectors.cdc.table_id import TableId
 from tidegate.connectors.cdc.topic_names import TopicNames
-from tidegate.connectors.jdbc.postgres.cells import PADDING, Cells
 from tidegate.connectors.mysql_cdc import table_map as log
 from tidegate.connectors.mysql_cdc.column_types import ColumnType, Modes, column_type, zero
 from tidegate.connectors.mysql_cdc.columns import Column, TableDefinition
 from tidegate.connectors.mysql_cdc.log_values import LogReader, Values, log_reader
 from tidegate.connectors.mysql_cdc.table_map import MapColumn, TableMap
+from tidegate.connectors.postgres_values.cells import PADDING, Cells
 from tidegate.errors import FatalError
 from tidegate.records.field_default import with_default
 

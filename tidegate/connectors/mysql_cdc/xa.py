@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tidegate.connectors.jdbc.postgres.cells import Positions, gather
 from tidegate.connectors.mysql_cdc import events as log
 from tidegate.connectors.mysql_cdc.events import Events
 from tidegate.connectors.mysql_cdc.statement import parse_statement
+from tidegate.connectors.postgres_values.cells import Positions, gather
 from tidegate.errors import FatalError
 
 _STATEMENT = re.compile(

@@ -26,9 +26,6 @@ from tidegate.connectors.cdc.snapshot_position import KeyText, ReadUpTo
 from tidegate.connectors.cdc.topic_names import TopicNames
 from tidegate.connectors.cdc.transactions import EventCounts, TransactionMark, transaction_batch
 from tidegate.connectors.cdc.unseen import unseen
-from tidegate.connectors.jdbc.postgres.cells import Bytes, Cells, Mask, Positions
-from tidegate.connectors.jdbc.postgres.decoders import decoder
-from tidegate.connectors.jdbc.postgres.moments import EPOCH_MICROS
 from tidegate.connectors.postgres_cdc import frames as message
 from tidegate.connectors.postgres_cdc.column_types import placeholder
 from tidegate.connectors.postgres_cdc.frames import Frames, TupleCells, tuple_cells
@@ -44,6 +41,9 @@ from tidegate.connectors.postgres_cdc.row_values import (
 from tidegate.connectors.postgres_cdc.source_block import SourceBlocks
 from tidegate.connectors.postgres_cdc.table_book import TableBook
 from tidegate.connectors.postgres_cdc.table_schema import TableSchema
+from tidegate.connectors.postgres_values.cells import Bytes, Cells, Mask, Positions
+from tidegate.connectors.postgres_values.decoders import decoder
+from tidegate.connectors.postgres_values.moments import EPOCH_MICROS
 from tidegate.errors import FatalError
 from tidegate.records.envelope import Batch
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tidegate.connectors.jdbc.postgres.cells import PADDING, Bytes, Mask, Positions, gather
+from tidegate.connectors.postgres_values.cells import PADDING, Bytes, Mask, Positions, gather
 
 HEADER_BYTES = 25
 """Before a message: ``w``, where it begins in the log, the log's end, the server's clock."""
@@ -26,7 +26,7 @@ class Frames:
     """n frames.
 
     Args:
-        data: the frames, one after the other, and :data:`~tidegate.connectors.jdbc.postgres.cells.PADDING` bytes.
+        data: the frames, one after the other, and :data:`~tidegate.connectors.postgres_values.cells.PADDING` bytes.
         start: where each begins.
         end: where each ends.
     """

@@ -21,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tidegate.connectors.jdbc.postgres.moments import DAY_MICROS
+from tidegate.connectors.postgres_values.moments import DAY_MICROS
 
 Reader = Callable[[pa.Array], pa.Array]
 

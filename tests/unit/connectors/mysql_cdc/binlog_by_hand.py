@@ -13,7 +13,6 @@ from tidegate.connectors.cdc.masking import ColumnMasks
 from tidegate.connectors.cdc.message_keys import MessageKeys
 from tidegate.connectors.cdc.table_id import TableId
 from tidegate.connectors.cdc.topic_names import TopicNames
-from tidegate.connectors.jdbc.postgres.cells import PADDING
 from tidegate.connectors.mysql_cdc.change_decoder import ChangeDecoder, EventRules
 from tidegate.connectors.mysql_cdc.column_types import Modes
 from tidegate.connectors.mysql_cdc.columns import Column, TableDefinition
@@ -23,6 +22,7 @@ from tidegate.connectors.mysql_cdc.position import Position
 from tidegate.connectors.mysql_cdc.schema_book import SchemaBook
 from tidegate.connectors.mysql_cdc.source_block import SourceBlocks
 from tidegate.connectors.mysql_cdc.table_schema import SchemaRules
+from tidegate.connectors.postgres_values.cells import PADDING
 
 SERVER = uuid.UUID("3e11fa47-71ca-11e1-9e33-c80aa9429562")
 QUERY, ROTATE, XID, TABLE_MAP, GTID, XA_PREPARE, PAYLOAD, INSERT, UPDATE = 2, 4, 16, 19, 33, 38, 40, 30, 31

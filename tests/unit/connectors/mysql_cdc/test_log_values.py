@@ -14,12 +14,12 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.connectors.jdbc.postgres.cells import PADDING, Cells
 from tidegate.connectors.mysql_cdc.charsets import decoded
 from tidegate.connectors.mysql_cdc.json_binary import json_text
 from tidegate.connectors.mysql_cdc.log_values import decimal_text, decimal_texts
 from tidegate.connectors.mysql_cdc.moments import Moments
 from tidegate.connectors.mysql_cdc.table_map import decimal_bytes
+from tidegate.connectors.postgres_values.cells import PADDING, Cells
 
 EPOCH = datetime.datetime.fromisoformat("1970-01-01")
 MICRO = datetime.timedelta(microseconds=1)

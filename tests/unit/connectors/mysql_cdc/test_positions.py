@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidegate.connectors.cdc.snapshot_position import ReadUpTo, SnapshotProgress
-from tidegate.connectors.jdbc.postgres.cells import PADDING
 from tidegate.connectors.mysql_cdc import table_map
 from tidegate.connectors.mysql_cdc.gtid import MariaDbGtids, MySqlGtids
 from tidegate.connectors.mysql_cdc.position import Position, bytes_behind, place_of
 from tidegate.connectors.mysql_cdc.row_images import locate
 from tidegate.connectors.mysql_cdc.table_map import MapColumn
+from tidegate.connectors.postgres_values.cells import PADDING
 
 A, B = "3e11fa47-71ca-11e1-9e33-c80aa9429562", "4e11fa47-71ca-11e1-9e33-c80aa9429562"
 

@@ -10,10 +10,10 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 
-from tidegate.connectors.jdbc.postgres.cells import Bytes, Cells, Positions
-from tidegate.connectors.jdbc.postgres.decoders import decoder
 from tidegate.connectors.jdbc.postgres.layout import cells
 from tidegate.connectors.jdbc.rows import Column, Rows, isolated
+from tidegate.connectors.postgres_values.cells import Bytes, Cells, Positions
+from tidegate.connectors.postgres_values.decoders import decoder
 
 _LENGTH = struct.Struct(">i")
 _BLOCK_BYTES = 1024 * 1024

@@ -17,9 +17,9 @@ from psycopg import Connection
 from psycopg.errors import Error, OperationalError, error_from_result
 from psycopg.pq import ExecStatus
 
-from tidegate.connectors.jdbc.postgres.cells import PADDING
 from tidegate.connectors.jdbc.postgres.copy_rows import CopyRows, WireColumn
 from tidegate.connectors.jdbc.stream import Stream
+from tidegate.connectors.postgres_values.cells import PADDING
 
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tidegate.connectors.jdbc.postgres.cells import PADDING, Bytes, Cells, Positions, gather
+from tidegate.connectors.postgres_values.cells import PADDING, Bytes, Cells, Positions, gather
 from tidegate.errors import FatalError
 
 _LENGTH_BYTES = 4
@@ -23,7 +23,7 @@ def cells(data: Bytes, start: Positions, end: Positions, widths: Sequence[int | 
     """The cells of each column in turn.
 
     Args:
-        data: rows, and :data:`~tidegate.connectors.jdbc.postgres.cells.PADDING` bytes after them.
+        data: rows, and :data:`~tidegate.connectors.postgres_values.cells.PADDING` bytes after them.
         start: where each row begins.
         end: where each row ends.
         widths: for each column its values' width where it is fixed.

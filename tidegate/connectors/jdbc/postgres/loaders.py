@@ -17,7 +17,7 @@ from psycopg.errors import DataError
 from psycopg.pq import Format
 from psycopg.types.string import TextLoader
 
-from tidegate.connectors.jdbc.postgres.moments import date_text, time_text, timestamp_text
+from tidegate.connectors.postgres_values.moments import date_text, time_text, timestamp_text
 
 
 def register(connection: Connection[Any]) -> None:

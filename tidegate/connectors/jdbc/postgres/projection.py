@@ -12,8 +12,8 @@ from psycopg.postgres import types
 from sqlalchemy.sql import ColumnElement
 
 from tidegate.connectors.jdbc.columns import Columns
-from tidegate.connectors.jdbc.postgres.decoders import decoder
 from tidegate.connectors.jdbc.relation import Relation
+from tidegate.connectors.postgres_values.decoders import decoder
 
 _TEXT = types["text"]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tidegate.connectors.jdbc.postgres.cells import Cells, Mask, Positions
+from tidegate.connectors.postgres_values.cells import Cells, Mask, Positions
 
 _HEADER = struct.Struct(">iiiii")
 _EMPTY_BYTES = 12

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from tidegate.connectors.jdbc.postgres.cells import Cells, Mask, arrow
+from tidegate.connectors.postgres_values.cells import Cells, Mask, arrow
 
 _BASE_DIGITS = 4
 _BASE = 10**_BASE_DIGITS

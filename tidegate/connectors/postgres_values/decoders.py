@@ -15,10 +15,10 @@ import pyarrow as pa
 from psycopg.postgres import types
 
 from tidegate import native
-from tidegate.connectors.jdbc.postgres import moments
-from tidegate.connectors.jdbc.postgres.arrays import array_cells
-from tidegate.connectors.jdbc.postgres.cells import Cells, Mask, arrow, validity
-from tidegate.connectors.jdbc.postgres.numeric import numeric_array
+from tidegate.connectors.postgres_values import moments
+from tidegate.connectors.postgres_values.arrays import array_cells
+from tidegate.connectors.postgres_values.cells import Cells, Mask, arrow, validity
+from tidegate.connectors.postgres_values.numeric import numeric_array
 
 Decoded = tuple[pa.Array, Mask | None]
 """An array, and which of its values have to be looked at by themselves."""
