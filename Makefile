@@ -24,13 +24,15 @@ $(NATIVE): $(INSTALLED) $(shell find native -name target -prune -o -type f -prin
 	$(BIN)/python hatch_build.py native
 	@touch $@
 
+# Compiled ahead: where PYTHONDONTWRITEBYTECODE is set every process would compile all it imports, and keep what that took.
 $(INSTALLED): pyproject.toml requirements.lock hatch_build.py $(shell find protos -name '*.proto')
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "$(PYTHON) is too old: Python 3.11 or newer is needed. Name one: make PYTHON=python3.13"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --requirement requirements.lock
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes --requirement requirements.lock
 	TIDEGATE_NATIVE=0 $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m compileall -q tidegate services
 	@touch $@
 
 demo: install ## Move a table through Kafka into S3 while processes are killed, and prove it (ARGS="--rows 20000")

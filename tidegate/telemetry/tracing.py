@@ -6,16 +6,20 @@ Without a collector nothing is recorded or sent, but a caller's trace context is
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from opentelemetry import propagate, trace
 from opentelemetry.context import Context
-from opentelemetry.sdk.resources import SERVICE_INSTANCE_ID, SERVICE_NAME, Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
 from tidegate.errors import ConfigError, ConfigProblem
 
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SpanExporter
+
 KafkaHeaders = list[tuple[str, bytes | None]]
+
+_provider: TracerProvider | None = None
 
 
 def configure(otlp_endpoint: str | None, service: str, instance: str = "") -> None:
@@ -29,19 +33,24 @@ def configure(otlp_endpoint: str | None, service: str, instance: str = "") -> No
     Raises:
         ConfigError: an endpoint is given and the exporter is not installed.
     """
+    global _provider
     if not otlp_endpoint:
         return
+    # Only here: every process would have the SDK in its memory, most of them for nothing.
+    from opentelemetry.sdk.resources import SERVICE_INSTANCE_ID, SERVICE_NAME, Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
     resource = Resource.create({SERVICE_NAME: f"tidegate-{service}", SERVICE_INSTANCE_ID: instance})
-    provider = TracerProvider(resource=resource)
-    provider.add_span_processor(BatchSpanProcessor(_exporter(otlp_endpoint)))
-    trace.set_tracer_provider(provider)
+    _provider = TracerProvider(resource=resource)
+    _provider.add_span_processor(BatchSpanProcessor(_exporter(otlp_endpoint)))
+    trace.set_tracer_provider(_provider)
 
 
 def shutdown() -> None:
     """Send what is still buffered; call it last."""
-    provider = trace.get_tracer_provider()
-    if isinstance(provider, TracerProvider):
-        provider.shutdown()
+    if _provider is not None:
+        _provider.shutdown()
 
 
 def tracer(name: str) -> trace.Tracer:
