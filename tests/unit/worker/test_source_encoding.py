@@ -48,7 +48,7 @@ def _written(*batches: SourceBatch) -> list[tuple[list[str], list[Any]]]:
     polls = cast(Any, iter([Polled(Mark.RECORDS, batches)]))
     with pytest.raises(FatalError):
         written.extend(
-            ([one.batch.topic for one in each.batches], [offset for _, offset in each.offsets])
+            ([one.topic for one in each.batches], [offset for _, offset in each.offsets])
             for each in _encoder().encode(polls)
         )
     return written
@@ -66,7 +66,7 @@ def test_without_a_position_nothing_is_written() -> None:
 def test_a_whole_poll_has_the_position_of_its_last_batch() -> None:
     polls = cast(Any, iter([Polled(Mark.RECORDS, [_batch("a", None), _batch("b", 7)])]))
     (each,) = _encoder().encode(polls)
-    assert ([one.batch.topic for one in each.batches], list(each.offsets)) == (
+    assert ([one.topic for one in each.batches], list(each.offsets)) == (
         ["a", "b"],
         [({"server": "s"}, {"at": 7})],
     )

@@ -22,19 +22,26 @@ from tidegate_worker.task.source_polls import Mark, Polled
 
 @dataclass(frozen=True)
 class EncodedBatch:
-    """A batch ready for Kafka.
+    """A batch ready for Kafka. The columns it was made from, often more than these, are not held any longer.
 
     Args:
-        batch: as polled.
+        topic: where to.
         keys: binary array, n entries.
         values: binary array, n entries.
+        headers: as in :class:`~tidegate.records.envelope.Batch`, n entries.
+        timestamps: likewise.
         halted: records that can not go on, by row.
     """
 
-    batch: Batch
+    topic: str
     keys: pa.Array
     values: pa.Array
+    headers: pa.Array
+    timestamps: pa.Array
     halted: Mapping[int, HaltedRecord]
+
+    def __len__(self) -> int:
+        return len(self.values)
 
     @property
     def bytes(self) -> int:
@@ -122,7 +129,11 @@ class SourceEncoder:
     def _batch(self, batch: Batch) -> EncodedBatch:
         keys = self._patience.call(lambda: self._key.encode(batch.topic, batch.key, batch.key_field))
         values = self._patience.call(lambda: self._value.encode(batch.topic, batch.value, batch.value_field))
-        return EncodedBatch(batch, keys.data, values.data, self._admitted(batch, (*keys.faults, *values.faults)))
+        halted = self._admitted(batch, (*keys.faults, *values.faults))
+        records = batch.records
+        return EncodedBatch(
+            batch.topic, keys.data, values.data, records.column("headers"), records.column("timestamp"), halted
+        )
 
     def _admitted(self, batch: Batch, found: Sequence[RecordFault]) -> Mapping[int, HaltedRecord]:
         faults: dict[int, RecordFault] = {}

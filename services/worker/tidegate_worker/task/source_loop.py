@@ -153,7 +153,10 @@ class SourceLoop:
             if ready:
                 with _trace.start_as_current_span("source.transaction"):
                     self._write(ready)
-            if ready and not ready[-1].goes_on:
+            whole = bool(ready) and not ready[-1].goes_on
+            # The producer has what it holds, and while that is sent the next is made ready.
+            del ready
+            if whole:
                 for partition, offset in self._commit():
                     polls.committed(partition, offset)
             control.report(self._stats)
@@ -167,7 +170,7 @@ class SourceLoop:
         producer = self._producer
         batches = [batch for each in ready for batch in each.batches]
         for batch in batches:
-            self._ensure(batch.batch.topic)
+            self._ensure(batch.topic)
         halted = [record for each in ready for record in each.halted]
         halted += [record for batch in batches for record in batch.halted.values()]
         self._control.guard()
@@ -175,13 +178,13 @@ class SourceLoop:
             producer.begin()
             self._began = time.monotonic()
         for batch in batches:
-            self._topic = batch.batch.topic
+            self._topic = batch.topic
             self._produce(batch)
         for record in halted:
             self._policy.produce(producer, record)
         self._passed += [passed for each in ready for passed in each.offsets]
         self._records_in += sum(each.records for each in ready)
-        self._held += sum(len(batch.batch) - len(batch.halted) for batch in batches)
+        self._held += sum(len(batch) - len(batch.halted) for batch in batches)
         self._held_halted += len(halted)
 
     def _commit(self) -> Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]:
@@ -218,13 +221,12 @@ class SourceLoop:
                 self._producer.abort()
 
     def _produce(self, ready: EncodedBatch) -> None:
-        records = ready.batch.records
         self._bytes += self._producer.produce_batch(
-            ready.batch.topic,
+            ready.topic,
             ready.values,
             ready.keys,
-            headers=records.column("headers"),
-            timestamps=records.column("timestamp"),
+            headers=ready.headers,
+            timestamps=ready.timestamps,
             common=inject_headers([]),
             skip=sorted(ready.halted),
         )
