@@ -176,7 +176,7 @@ class _Context:
 def _read_lines(file: str, count: int) -> int:
     config = {"name": "limits", "connector.class": "file-source", "file": file, "topic": "limits"}
     task = FileSourceTask()
-    task.start(parse(Plugins.discover().find("file-source"), config), _Context())
+    task.start(parse(Plugins.installed().find("file-source"), config), _Context())
     try:
         seen = 0
         while seen < count:

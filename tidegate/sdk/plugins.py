@@ -59,71 +59,86 @@ class Plugin:
 
 
 class Plugins:
-    """The connectors that could be loaded, and why the others could not.
+    """The connectors installed here, each imported when it is first asked for.
 
     Args:
-        plugins: the usable ones.
-        broken: entry-point name to the reason it did not load.
+        points: their entry points.
     """
 
-    def __init__(self, plugins: Iterable[Plugin], broken: Mapping[str, str] | None = None) -> None:
-        self._by_name = {plugin.name: plugin for plugin in sorted(plugins, key=lambda plugin: plugin.name)}
-        self.broken: Mapping[str, str] = dict(broken or {})
+    def __init__(self, points: Iterable[EntryPoint]) -> None:
+        self._points = {point.name: point for point in sorted(points, key=lambda point: point.name)}
+        self._by_name: dict[str, Plugin] = {}
         self._by_alias: dict[str, Plugin] = {}
-        for plugin in self._by_name.values():
-            for alias in (*plugin.aliases, plugin.class_name, plugin.class_name.replace(":", ".")):
-                self._by_alias.setdefault(alias, plugin)
-
-    @classmethod
-    def discover(cls, points: Iterable[EntryPoint] | None = None) -> Plugins:
-        """Loads every connector installed here; one that fails to load is reported in :attr:`broken`.
-
-        Args:
-            points: entry points to load instead of those installed in group :data:`CONNECTORS`.
-        """
-        plugins: list[Plugin] = []
-        broken: dict[str, str] = {}
-        for point in entry_points(group=CONNECTORS) if points is None else points:
-            try:
-                plugins.append(_plugin(point.name, point.load()))
-            except Exception as error:  # a foreign package may fail in any way at import
-                broken[point.name] = f"{point.value} does not load: {type(error).__name__}: {error}"
-        return cls(plugins, broken)
+        self._broken: dict[str, str] = {}
 
     @classmethod
     @functools.cache
     def installed(cls) -> Plugins:
-        """What :meth:`discover` finds, looked for once in a process and those forked from it."""
-        return cls.discover()
+        """Those of group :data:`CONNECTORS`, looked for once in a process and those forked from it."""
+        return cls(entry_points(group=CONNECTORS))
+
+    @property
+    def broken(self) -> Mapping[str, str]:
+        """Entry-point name to the reason it does not load; imports every connector."""
+        self.all()
+        return self._broken
 
     def all(self) -> list[Plugin]:
-        """Every usable connector, by name."""
-        return list(self._by_name.values())
+        """Every usable connector, by name; imports every connector."""
+        found = [self.load(name) for name in self._points]
+        return [plugin for plugin in found if plugin is not None]
+
+    def load(self, name: str) -> Plugin | None:
+        """The connector of an entry point's name, imported if it was not yet; None for none, or one that is broken."""
+        if name in self._by_name or name in self._broken or name not in self._points:
+            return self._by_name.get(name)
+        point = self._points[name]
+        try:
+            plugin = _plugin(name, point.load())
+        except Exception as error:  # a foreign package may fail in any way at import
+            self._broken[name] = f"{point.value} does not load: {type(error).__name__}: {error}"
+            return None
+        self._by_name[name] = plugin
+        for alias in (*plugin.aliases, plugin.class_name, plugin.class_name.replace(":", ".")):
+            self._by_alias.setdefault(alias, plugin)
+        return plugin
 
     def find(self, connector_class: str) -> Plugin:
         """The connector that ``connector.class`` names: a plugin name, an alias or a ``module:Class`` path.
+
+        A name or a path has only that connector imported; an alias of one that was not yet, all of them.
 
         Raises:
             ConfigError: on ``connector.class``, listing the known names, with the closest one.
         """
         wanted = connector_class.strip()
-        found = self._by_name.get(wanted) or self._by_alias.get(wanted)
+        found = self.load(wanted) or self._by_alias.get(wanted)
         if found is not None:
             return found
-        if wanted in self.broken:
-            raise _problem(f"{wanted!r} is installed but unusable: {self.broken[wanted]}")
+        if wanted in self._broken:
+            raise _problem(f"{wanted!r} is installed but unusable: {self._broken[wanted]}")
         if ":" in wanted:
-            return _by_path(wanted)
-        raise _problem(self._unknown(wanted))
+            return self._own(_by_path(wanted))
+        self.all()
+        found = self._by_alias.get(wanted)
+        if found is None:
+            raise _problem(self._unknown(wanted))
+        return found
+
+    def _own(self, plugin: Plugin) -> Plugin:
+        """The installed connector of the same class, if there is one."""
+        installed = self.load(plugin.connector.name)
+        return installed if installed is not None and installed.connector is plugin.connector else plugin
 
     def _unknown(self, wanted: str) -> str:
+        names = [plugin.name for plugin in self.all()]
         if not wanted:
-            return f"missing; use one of {', '.join(self._by_name)}"
-        candidates = {name.lower(): name for name in (*self._by_name, *self._by_alias)}
+            return f"missing; use one of {', '.join(names)}"
+        candidates = {name.lower(): name for name in (*names, *self._by_alias)}
         close = difflib.get_close_matches(wanted.lower(), list(candidates), n=1, cutoff=0.5)
         guess = f" Did you mean {candidates[close[0]]!r}?" if close else ""
         return (
-            f"{wanted!r} is not installed here: use one of {', '.join(self._by_name)}, "
+            f"{wanted!r} is not installed here: use one of {', '.join(names)}, "
             f"or the path of a class as module:Class.{guess}"
         )
 

@@ -79,7 +79,7 @@ def main() -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("directory", type=Path, help="where the pages go")
-    write(parser.parse_args().directory, Plugins.discover())
+    write(parser.parse_args().directory, Plugins.installed())
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ import contextlib
 import dataclasses
 import random
 from collections.abc import Awaitable, Mapping
-from multiprocessing.context import ForkServerContext
 
 from tidegate.config.settings import WorkerSettings
 from tidegate.control import TaskSpec, WorkerInfo
@@ -23,6 +22,7 @@ from tidegate.etcd import (
 )
 from tidegate.telemetry.logging import get_logger
 from tidegate_worker.cluster_view import ClusterView, TaskKey
+from tidegate_worker.fork_server import ForkServer
 from tidegate_worker.task.launch import TaskLaunch
 from tidegate_worker.task_claim import ClaimKeys
 from tidegate_worker.task_holder import Limits, TaskHolder
@@ -39,7 +39,7 @@ class WorkerAgent:
     Args:
         settings: the worker's settings.
         etcd: the client.
-        context: forks task processes.
+        forks: starts task processes.
         info: what others are told of this worker.
         secret_keys: opens sealed secrets; None without one.
     """
@@ -48,7 +48,7 @@ class WorkerAgent:
         self,
         settings: WorkerSettings,
         etcd: EtcdClient,
-        context: ForkServerContext,
+        forks: ForkServer,
         info: WorkerInfo,
         secret_keys: str | None,
     ) -> None:
@@ -58,7 +58,7 @@ class WorkerAgent:
         self._settings = settings
         self._etcd = etcd
         self._keys = Keyspace(settings.cluster)
-        self._context = context
+        self._forks = forks
         self._info_changed = asyncio.Event()
         self._let_go = asyncio.Event()
         self._secret_keys = secret_keys
@@ -170,7 +170,7 @@ class WorkerAgent:
             ClaimKeys(self._etcd, self._keys, *task),
             self._settings.worker_id,
             lease,
-            self._context,
+            self._forks,
             self._launch,
             Limits(self.task_memory_limit, self._settings.task_heartbeat_timeout),
         )

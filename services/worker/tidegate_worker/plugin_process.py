@@ -9,18 +9,18 @@ import asyncio
 import importlib
 from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerContext
 from typing import Any, cast
 
 from tidegate.control import ConnectorType
 from tidegate.errors import ConfigError, ConfigProblem, FatalError, NotFoundError, RetriableError, TidegateError
 from tidegate.telemetry.logging import get_logger
-from tidegate_worker import fork_server
+from tidegate_worker.fork_server import ForkServer, die_with_parent, watch
 from tidegate_worker.plugin_answers import InstalledPlugins, OffsetEntry, Validated, WorkerFacts
 
 log = get_logger(__name__)
 
 _FUNCTIONS = "tidegate_worker.plugin_calls"
+_CLASS = "connector.class"
 _PLUGIN_DEADLINE = 30.0
 _OFFSETS_DEADLINE = 90.0
 _ENDING_DEADLINE = 5.0
@@ -33,50 +33,55 @@ class PluginProcess:
     process dies.
 
     Args:
-        context: forks the processes.
+        forks: starts the processes.
         facts: what the functions need to know of the worker.
     """
 
-    def __init__(self, context: ForkServerContext, facts: WorkerFacts) -> None:
-        self._context = context
+    def __init__(self, forks: ForkServer, facts: WorkerFacts) -> None:
+        self._forks = forks
         self._facts = facts
 
     async def list_plugins(self) -> InstalledPlugins:
         """The connectors installed here."""
-        return cast(InstalledPlugins, await self._call(_PLUGIN_DEADLINE, "list_plugins"))
+        return cast(InstalledPlugins, await self._call(_PLUGIN_DEADLINE, "", "list_plugins"))
 
     async def validate(self, name: str, config: Mapping[str, str], *, definitions_only: bool) -> Validated:
         """Checks a configuration."""
         arguments = (self._facts, name, dict(config), definitions_only)
-        return cast(Validated, await self._call(_PLUGIN_DEADLINE, "validate", *arguments))
+        plugin = config.get(_CLASS) or name
+        return cast(Validated, await self._call(_PLUGIN_DEADLINE, plugin, "validate", *arguments))
 
     async def split(self, config: Mapping[str, str]) -> tuple[ConnectorType, list[dict[str, str]]]:
         """Splits a connector into task configurations."""
-        answer = await self._call(_PLUGIN_DEADLINE, "split", self._facts, dict(config))
+        answer = await self._call(_PLUGIN_DEADLINE, config.get(_CLASS, ""), "split", self._facts, dict(config))
         return cast(tuple[ConnectorType, list[dict[str, str]]], answer)
 
     async def preview(self, config: Mapping[str, str], limit: int) -> list[str]:
         """The first records of a source, as JSON objects."""
-        return cast(list[str], await self._call(_PLUGIN_DEADLINE, "preview", self._facts, dict(config), limit))
+        plugin = config.get(_CLASS, "")
+        answer = await self._call(_PLUGIN_DEADLINE, plugin, "preview", self._facts, dict(config), limit)
+        return cast(list[str], answer)
 
     async def get_offsets(self, config: Mapping[str, str]) -> list[OffsetEntry]:
         """A connector's committed offsets."""
-        return cast(list[OffsetEntry], await self._call(_OFFSETS_DEADLINE, "get_offsets", self._facts, dict(config)))
+        plugin = config.get(_CLASS, "")
+        answer = await self._call(_OFFSETS_DEADLINE, plugin, "get_offsets", self._facts, dict(config))
+        return cast(list[OffsetEntry], answer)
 
     async def set_offsets(self, config: Mapping[str, str], tasks: int, entries: Sequence[OffsetEntry] | None) -> str:
         """Writes offsets of a connector that does not run; None deletes all."""
         arguments = (self._facts, dict(config), tasks, entries)
-        return cast(str, await self._call(_OFFSETS_DEADLINE, "set_offsets", *arguments))
+        return cast(str, await self._call(_OFFSETS_DEADLINE, config.get(_CLASS, ""), "set_offsets", *arguments))
 
     async def fence_tasks(self, connector: str, tasks: int) -> None:
         """Fences whatever may still run of a connector's tasks."""
-        await self._call(_OFFSETS_DEADLINE, "fence_tasks", self._facts, connector, tasks)
+        await self._call(_OFFSETS_DEADLINE, "", "fence_tasks", self._facts, connector, tasks)
 
-    async def _call(self, deadline: float, function: str, *arguments: Any) -> Any:
-        ours, theirs = self._context.Pipe(duplex=False)
-        process = self._context.Process(target=_serve, args=(theirs, function, arguments), daemon=True)
+    async def _call(self, deadline: float, connector_class: str, function: str, *arguments: Any) -> Any:
+        ours, theirs = self._forks.context.Pipe(duplex=False)
+        process = self._forks.context.Process(target=_serve, args=(theirs, function, arguments), daemon=True)
         try:
-            await fork_server.start(process)
+            await self._forks.start(process, connector_class)
         except OSError as error:
             ours.close()
             raise RetriableError(f"no process for {function} could be started: {error}.") from None
@@ -84,7 +89,7 @@ class PluginProcess:
             theirs.close()
         loop = asyncio.get_running_loop()
         answered: asyncio.Future[None] = loop.create_future()
-        fork_server.watch(ours.fileno(), _settle, answered)
+        watch(ours.fileno(), _settle, answered)
         reading: asyncio.Future[Any] | None = None
         try:
             async with asyncio.timeout(deadline):
@@ -125,7 +130,7 @@ def _settle(answered: asyncio.Future[None]) -> None:
 
 
 def _serve(channel: Connection, function: str, arguments: tuple[Any, ...]) -> None:
-    fork_server.die_with_parent()
+    die_with_parent()
     try:
         answer = ("result", getattr(importlib.import_module(_FUNCTIONS), function)(*arguments))
     except ConfigError as error:

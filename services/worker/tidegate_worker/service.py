@@ -16,8 +16,8 @@ from tidegate.etcd import EtcdClient
 from tidegate.grpc.server import start_server
 from tidegate.telemetry.logging import get_logger
 from tidegate.telemetry.metrics import start_metrics_server
-from tidegate_worker import fork_server
 from tidegate_worker.agent import WorkerAgent
+from tidegate_worker.fork_server import ForkServer
 from tidegate_worker.metrics import WorkerMetrics
 from tidegate_worker.plugin_answers import WorkerFacts
 from tidegate_worker.plugin_process import PluginProcess
@@ -37,17 +37,18 @@ async def serve(settings: WorkerSettings, stop: asyncio.Event) -> None:
         ConfigError: an address can not be bound or a setting is unusable.
     """
     native.announce(log)
-    context = fork_server.fork_server()
+    forks = ForkServer()
     # Before it joins: a task that is moved here by plan pauses only while it changes hands.
-    await fork_server.warm_up(context)
+    await forks.warm_up()
     facts = _facts(settings)
-    processes = PluginProcess(context, facts)
+    processes = PluginProcess(forks, facts)
     plugins = await processes.list_plugins()
+    forks.know(plugins.plugins)
     for name, reason in plugins.broken.items():
         log.error("plugin_broken", plugin=name, reason=reason)
     async with EtcdClient(settings.etcd.client_config()) as etcd:
         info = WorkerInfo("", settings.slots, version("tidegate"), plugins.plugins)
-        agent = WorkerAgent(settings, etcd, context, info, facts.secret_keys)
+        agent = WorkerAgent(settings, etcd, forks, info, facts.secret_keys)
         servicer = WorkerServicer(agent, processes)
         server = await start_server(
             settings.grpc_listen,

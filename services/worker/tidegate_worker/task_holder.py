@@ -7,12 +7,12 @@ import enum
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing.context import ForkServerContext
 
 from tidegate.control import Claim, State, TargetState, TaskSpec, TaskStatusRecord
 from tidegate.errors import RetriableError, TidegateError
 from tidegate.etcd import EtcdLeaseNotFoundError, LeaseKeeper
 from tidegate.telemetry.logging import get_logger
+from tidegate_worker.fork_server import ForkServer
 from tidegate_worker.restart_pause import RestartPause
 from tidegate_worker.task.launch import Entered, Failed, Stats, TaskLaunch
 from tidegate_worker.task_claim import ClaimKeys
@@ -72,7 +72,7 @@ class TaskHolder:
         keys: the task's keys in etcd.
         worker_id: this worker.
         lease: the worker's lease.
-        context: forks processes.
+        forks: starts processes.
         make_launch: what a process is told.
         limits: see :class:`Limits`.
     """
@@ -82,7 +82,7 @@ class TaskHolder:
         keys: ClaimKeys,
         worker_id: str,
         lease: LeaseKeeper,
-        context: ForkServerContext,
+        forks: ForkServer,
         make_launch: Callable[[str, int, TaskSpec], TaskLaunch],
         limits: Limits,
     ) -> None:
@@ -93,7 +93,7 @@ class TaskHolder:
         self.memory = 0
         self.worker_id = worker_id
         self._lease = lease
-        self._context = context
+        self._forks = forks
         self._make_launch = make_launch
         self._limits = limits
         self._desired: Desired | None = None
@@ -182,7 +182,7 @@ class TaskHolder:
         """One process from fork to end."""
         self._changed.clear()
         launch = self._make_launch(self.keys.connector, self.keys.task, wanted.spec)
-        process = TaskProcess(self._context, launch, self._lease.deadline())
+        process = TaskProcess(self._forks, launch, self._lease.deadline())
         try:
             await process.start()
         except OSError as error:

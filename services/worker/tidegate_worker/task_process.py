@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 
 import psutil
 
-from tidegate_worker import fork_server
+from tidegate_worker.fork_server import ForkServer, watch
 from tidegate_worker.task import entry
 from tidegate_worker.task.launch import FENCED_EXIT, FromTask, Run, SetPaused, Stop, TaskLaunch, ToTask
 from tidegate_worker.task.vital_signs import VitalSigns
@@ -20,18 +19,20 @@ class TaskProcess:
     """A task's process: started, spoken to, watched and ended by its holder.
 
     Args:
-        context: see :func:`tidegate_worker.fork_server.fork_server`.
+        forks: starts it.
         launch: what it runs.
         deadline: the moment the lease may have run out.
     """
 
-    def __init__(self, context: ForkServerContext, launch: TaskLaunch, deadline: float) -> None:
-        self.signs = VitalSigns.create(context, deadline)
+    def __init__(self, forks: ForkServer, launch: TaskLaunch, deadline: float) -> None:
+        self.signs = VitalSigns.create(forks.context, deadline)
         self.messages: asyncio.Queue[FromTask] = asyncio.Queue()
         self.exited = asyncio.Event()
         self.arrived = asyncio.Event()
-        self._channel, self._theirs = context.Pipe()
-        self._process: BaseProcess = context.Process(
+        self._forks = forks
+        self._connector_class = launch.config["connector.class"]
+        self._channel, self._theirs = forks.context.Pipe()
+        self._process: BaseProcess = forks.context.Process(
             target=entry.main,
             args=(launch, self._theirs, self.signs),
             name=f"{launch.connector}/{launch.task}",
@@ -51,10 +52,10 @@ class TaskProcess:
         Raises:
             OSError: the fork server could not.
         """
-        await fork_server.start(self._process)
+        await self._forks.start(self._process, self._connector_class)
         self._theirs.close()
-        fork_server.watch(self._channel.fileno(), self._readable)
-        fork_server.watch(self._process.sentinel, self._ended)
+        watch(self._channel.fileno(), self._readable)
+        watch(self._process.sentinel, self._ended)
         with contextlib.suppress(psutil.Error):
             self._stat = psutil.Process(self._process.pid)
 

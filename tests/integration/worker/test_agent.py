@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from tidegate_worker.agent import WorkerAgent
-from tidegate_worker.fork_server import fork_server
+from tidegate_worker.fork_server import ForkServer
 from tidegate_worker.task_claim import ClaimKeys
 
 from tests.integration.worker.lab import COUNTING, DEADLINE, Lab
@@ -28,7 +28,7 @@ async def running_agent(lab: Lab) -> AsyncIterator[WorkerAgent]:
         offsets_topic=f"offsets-{lab.cluster}",
         offsets_partitions=1,
     )
-    agent = WorkerAgent(settings, lab.client, fork_server(), WorkerInfo("127.0.0.1:1", 16, "0", []), None)
+    agent = WorkerAgent(settings, lab.client, ForkServer(), WorkerInfo("127.0.0.1:1", 16, "0", []), None)
     stop = asyncio.Event()
     running = asyncio.create_task(agent.run(stop))
     try:

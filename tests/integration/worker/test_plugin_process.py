@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uvloop
-from tidegate_worker.fork_server import fork_server
+from tidegate_worker.fork_server import ForkServer
 from tidegate_worker.plugin_answers import Validated, WorkerFacts
 from tidegate_worker.plugin_process import PluginProcess
 
@@ -14,7 +14,7 @@ _FACTS = WorkerFacts("test", {}, None, {}, "offsets", 1, 1)
 
 def test_an_answer_longer_than_a_pipe_holds_comes_whole() -> None:
     async def ask() -> Validated:
-        process = PluginProcess(fork_server(), _FACTS)
+        process = PluginProcess(ForkServer(), _FACTS)
         return await process.validate(f"{plugins.__name__}:WordySource", {}, definitions_only=True)
 
     found = {value.name: value for value in uvloop.run(ask()).values}

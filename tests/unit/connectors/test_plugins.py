@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.metadata import EntryPoint
+from typing import Any
 
 import pytest
 
@@ -11,7 +13,7 @@ from tidegate.sdk.plugins import CONNECTORS, Plugins
 
 
 def test_every_connector_here_loads() -> None:
-    plugins = Plugins.discover()
+    plugins = Plugins.installed()
     assert not plugins.broken
     assert {"jdbc-source", "jdbc-sink", "s3-sink", "file-source", "file-sink", "datagen-source"} <= {
         p.name for p in plugins.all()
@@ -31,11 +33,13 @@ def test_every_connector_here_loads() -> None:
         ("org.apache.kafka.connect.file.FileStreamSinkConnector", "file-sink"),
         ("io.confluent.kafka.connect.datagen.DatagenConnector", "datagen-source"),
         ("tidegate.connectors.s3.connector:S3SinkConnector", "s3-sink"),
+        ("tidegate.connectors.s3:S3SinkConnector", "s3-sink"),
+        ("tidegate.connectors.s3.connector.S3SinkConnector", "s3-sink"),
         ("examples.connectors.csv_sink:CsvSink", "examples.connectors.csv_sink:CsvSink"),
     ],
 )
 def test_a_connector_is_found_by_name_alias_or_path(text: str, name: str) -> None:
-    assert Plugins.discover().find(text).name == name
+    assert Plugins.installed().find(text).name == name
 
 
 @pytest.mark.parametrize(
@@ -52,12 +56,12 @@ def test_a_connector_is_found_by_name_alias_or_path(text: str, name: str) -> Non
 )
 def test_an_unknown_connector_is_an_error_of_its_key(text: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words) as caught:
-        Plugins.discover().find(text)
+        Plugins.installed().find(text)
     assert [problem.key for problem in caught.value.problems] == ["connector.class"]
 
 
 def test_a_broken_plugin_is_reported_and_the_others_work() -> None:
-    plugins = Plugins.discover(
+    plugins = Plugins(
         [
             EntryPoint("gone", "no_such_module:Class", CONNECTORS),
             EntryPoint("odd", "json:dumps", CONNECTORS),
@@ -68,3 +72,24 @@ def test_a_broken_plugin_is_reported_and_the_others_work() -> None:
     assert set(plugins.broken) == {"gone", "odd"}
     with pytest.raises(ConfigError, match=r"installed but unusable: .*no_such_module"):
         plugins.find("gone")
+
+
+@pytest.mark.parametrize("text", ["datagen-source", "tidegate.connectors.datagen:DatagenSourceConnector"])
+def test_a_name_or_path_imports_no_other_connector(text: str) -> None:
+    plugins = Plugins(
+        [
+            EntryPoint("crashing", "tests.unit.connectors.no_module_at_all:Class", CONNECTORS),
+            EntryPoint("datagen-source", "tidegate.connectors.datagen:DatagenSourceConnector", CONNECTORS),
+        ]
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(EntryPoint, "load", _only_datagen(EntryPoint.load))
+        assert plugins.find(text).name == "datagen-source"
+
+
+def _only_datagen(load: Callable[[EntryPoint], Any]) -> Callable[[EntryPoint], Any]:
+    def loaded(point: EntryPoint) -> Any:
+        assert point.name == "datagen-source", "another connector is imported"
+        return load(point)
+
+    return loaded

@@ -7,7 +7,7 @@ import pytest
 from tidegate.sdk.connector_config import check
 from tidegate.sdk.plugins import Plugins
 
-PLUGINS = Plugins.discover()
+PLUGINS = Plugins.installed()
 BASE = {"name": "c", "topics": "orders"}
 JDBC = {**BASE, "connector.class": "jdbc-sink", "connection.url": "jdbc:postgresql://h/d"}
 S3 = {**BASE, "connector.class": "s3-sink", "s3.bucket.name": "b"}

@@ -14,7 +14,7 @@ BASE = {"name": "n", "connector.class": "file-sink", "topics": "t", "file": "/tm
 
 
 def sink() -> Plugin:
-    return Plugins.discover().find("file-sink")
+    return Plugins.installed().find("file-sink")
 
 
 def errors(config: dict[str, str]) -> dict[str, str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 _FIRST_VALUES = """
 import sys
@@ -22,3 +24,32 @@ def test_the_first_arrow_values_of_a_task_import_nothing() -> None:
         [sys.executable, "-c", _FIRST_VALUES], capture_output=True, text=True, timeout=120, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+_WANTED = """
+import os
+import sys
+import tidegate_worker.shared_pages
+heavy = {"sqlalchemy", "boto3", "pymysql"}
+print(sorted(heavy & set(sys.modules)))
+with open(os.environ["TIDEGATE_WORKER_WANTED_PLUGINS"], "w") as wanted:
+    wanted.write("no-such-plugin\\njdbc-source\\n")
+if not os.fork():
+    print(sorted(heavy & set(sys.modules)), flush=True)
+    os._exit(0)
+os.wait()
+print(sorted(heavy & set(sys.modules)))
+"""
+
+
+def test_a_plugin_is_shared_once_it_is_wanted_and_the_others_cost_nothing(tmp_path: Path) -> None:
+    environment = {**os.environ, "TIDEGATE_WORKER_WANTED_PLUGINS": str(tmp_path / "wanted")}
+    done = subprocess.run(
+        [sys.executable, "-u", "-c", _WANTED],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+        env=environment,
+    )
+    assert done.stdout.splitlines() == ["[]", "['sqlalchemy']", "['sqlalchemy']"]
