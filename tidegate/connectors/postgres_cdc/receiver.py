@@ -10,27 +10,18 @@ from collections import deque
 from tidegate.connectors.cdc.trickle import TRICKLE_BYTES, pause
 from tidegate.connectors.postgres_cdc.connection import Replication
 from tidegate.connectors.postgres_cdc.frames import KEEPALIVE, Frames
+from tidegate.connectors.postgres_cdc.gathering import MOST_BYTES, MOST_MESSAGES, Gathering, flows
 from tidegate.errors import RetriableError, TidegateError
 
 _STATUS = struct.Struct(">cqqqqB")
 _KEEPALIVE = struct.Struct(">cqqB")
 _WAL_HEADER = struct.Struct(">cqqq")
 _EPOCH_SECONDS = 946_684_800
-_CHUNK_BYTES = 2 * 1024 * 1024
 _CLOSE_SECONDS = 10.0
 _LOOK_SECONDS = 0.1
 _STATUS_AT_LEAST_SECONDS = 1.0
-# The server sends each message by itself, and to wait for one is to be woken for one, at a cost to both. So what flows
-# is gathered into pieces that are worth their cost, with waits until much has come; after a trickle, whose changes are
-# not to wait, it pauses. What comes after a while of nothing is handed over at once.
-_HAND_OVER = 16384
-_GATHER_SECONDS = 0.02
-_FLOW_BYTES = 64 * 1024
-_FLOW_SECONDS = 0.1
-_QUIET_SECONDS = 0.008
 _FILL_BYTES = 256 * 1024
 _FILL_SECONDS = 0.002
-_FILLED_BYTES = 4 * 1024
 
 
 class Receiver:
@@ -149,31 +140,27 @@ class Receiver:
         elif not sizes:
             self._replication.wait(_LOOK_SECONDS)
         elif len(data) < TRICKLE_BYTES:
+            # The changes of a trickle were not to wait; the next ones come together.
             time.sleep(pause(self._cost))
 
     def _gather(self, data: bytearray, sizes: list[int]) -> tuple[bool, bool]:
         """Receives until there is no more, or enough; tells whether an answer is wanted, and if the stream ended."""
-        libpq = self._replication.libpq
-        now = time.monotonic()
-        until = now + (_FLOW_SECONDS if self._flows else _GATHER_SECONDS)
-        patience = _QUIET_SECONDS if self._flows else 0.0
-        given_up = now + patience
+        replication = self._replication
+        libpq = replication.libpq
+        gathering = Gathering(time.monotonic(), flows=self._flows)
         asked = False
-        had = 0
-        while len(sizes) < _HAND_OVER and len(data) < _CHUNK_BYTES:
+        while len(sizes) < MOST_MESSAGES and len(data) < MOST_BYTES:
             size, message = libpq.get_copy_data(1)
             if size < 0:
                 return asked, True
             if size == 0:
                 now = time.monotonic()
-                if len(data) > had:
-                    given_up = now + patience
-                if (self._flows or len(data) >= TRICKLE_BYTES) and len(data) - had < _FILLED_BYTES:
-                    if now >= until:
+                gathering.pause(now, len(data))
+                if gathering.waits_for_many:
+                    if gathering.late(now):
                         break
-                    self._replication.wait_for_many(_FILL_BYTES, _FILL_SECONDS)
-                had = len(data)
-                if not self._replication.wait(0.0) and now >= given_up:
+                    replication.wait_for_many(_FILL_BYTES, _FILL_SECONDS)
+                if not replication.wait(0.0) and gathering.quiet(now):
                     break
                 continue
             if message[0] == KEEPALIVE:
@@ -182,7 +169,7 @@ class Receiver:
                 self._received = max(self._received, self.server_end)
             data += message
             sizes.append(size)
-        self._flows = len(data) >= _FLOW_BYTES
+        self._flows = flows(len(data))
         return asked, False
 
     def _full(self) -> bool:
@@ -192,7 +179,7 @@ class Receiver:
         with self._changed:
             if self._chunks:
                 last, last_sizes = self._chunks[-1]
-                if len(last) < _CHUNK_BYTES and len(last_sizes) < self._most_messages:
+                if len(last) < MOST_BYTES and len(last_sizes) < self._most_messages:
                     last += data
                     last_sizes += sizes
                     self._held += len(data)
