@@ -28,11 +28,15 @@ class ChangeLedger:
         """Applies events in order."""
         for batch in batches:
             for record in batch.records.to_pylist():
-                self._record(batch.topic, record["key"], record["value"])
+                self.record(batch.topic, record["key"], record["value"])
 
-    def record(self, topic: str, key: Mapping[str, Any], value: Mapping[str, Any] | None) -> None:
+    def record(self, topic: str, key: Mapping[str, Any] | None, value: Mapping[str, Any] | None) -> None:
         """Applies one event."""
-        self._record(topic, key, value)
+        try:
+            self._apply(topic, key, value)
+        except AssertionError as misfit:
+            # Events are read while something is waited for, where an assertion means not yet.
+            pytest.fail(str(misfit))
 
     def rows(self, topic: str) -> dict[Key, Mapping[str, Any]]:
         """A table's rows by key."""
@@ -46,11 +50,11 @@ class ChangeLedger:
             if where == topic and (key is None or what == tuple(key))
         )
 
-    def _record(self, topic: str, key: Mapping[str, Any] | None, value: Mapping[str, Any] | None) -> None:
+    def _apply(self, topic: str, key: Mapping[str, Any] | None, value: Mapping[str, Any] | None) -> None:
         rows = self.tables.setdefault(topic, {})
         place = tuple(key.values()) if key is not None else ()
         if value is None:
-            _expect(self._awaited.pop(topic, None) == place, f"a tombstone of {topic} {place} follows no delete")
+            assert self._awaited.pop(topic, None) == place, f"a tombstone of {topic} {place} follows no delete"
             self.events.append((topic, "tombstone", place))
             return
         operation, after = value["op"], value["after"]
@@ -58,23 +62,17 @@ class ChangeLedger:
         match operation:
             case "r" if place in rows and value["source"]["snapshot"] == "incremental":
                 was = {name: rows[place].get(name, now) for name, now in after.items()}
-                _expect(was == after, f"{topic} {place} is read as it was once: {after}, not {rows[place]}")
+                assert was == after, f"{topic} {place} is read as it was once: {after}, not {rows[place]}"
                 rows[place] = after
             case "r" | "c":
-                _expect(place not in rows, f"{topic} {place} is told twice: {operation} {after}, not {rows.get(place)}")
+                assert place not in rows, f"{topic} {place} is told twice: {operation} {after}, there is {rows[place]}"
                 rows[place] = after
             case "u":
-                _expect(place in rows, f"{topic} {place} is updated and was never told")
+                assert place in rows, f"{topic} {place} is updated and was never told"
                 rows[place] = after
             case "d":
-                _expect(place in rows, f"{topic} {place} is deleted and was never told")
+                assert place in rows, f"{topic} {place} is deleted and was never told"
                 del rows[place]
                 self._awaited[topic] = place
             case "t":
                 rows.clear()
-
-
-def _expect(holds: bool, otherwise: str) -> None:
-    """Fails the test, also where the events are read while something is waited for and an assertion means not yet."""
-    if not holds:
-        pytest.fail(otherwise)
