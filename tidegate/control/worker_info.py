@@ -26,6 +26,10 @@ class PluginInfo:
     aliases: list[str] = field(default_factory=list)
     doc: str = ""
 
+    def answers_to(self, connector_class: str) -> bool:
+        """Whether ``connector.class`` means this plugin, by its name or an alias."""
+        return connector_class == self.class_name or connector_class in self.aliases
+
 
 @dataclass(frozen=True)
 class WorkerInfo(StoredValue):

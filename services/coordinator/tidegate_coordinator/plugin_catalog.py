@@ -35,7 +35,7 @@ def offers(worker: WorkerInfo, plugin: str) -> bool:
 
     A class by its path need not be installed as a plugin: whether it can be imported there, only the worker can tell.
     """
-    return is_class_path(plugin) or any(plugin == each.class_name or plugin in each.aliases for each in worker.plugins)
+    return is_class_path(plugin) or any(each.answers_to(plugin) for each in worker.plugins)
 
 
 def plugins(state: ClusterState) -> list[PluginInfo]:
@@ -50,7 +50,7 @@ def plugins(state: ClusterState) -> list[PluginInfo]:
 
 def find_plugin(state: ClusterState, name: str) -> PluginInfo | None:
     """The plugin of that name or alias; None when no live worker has it."""
-    return next((each for each in plugins(state) if name == each.class_name or name in each.aliases), None)
+    return next((each for each in plugins(state) if each.answers_to(name)), None)
 
 
 def plugin_of(config: Mapping[str, str]) -> str:

@@ -50,16 +50,13 @@ class ForkServer:
         os.environ[WANTED_PLUGINS] = str(self._wanted)
         for name, value in _ALLOCATOR.items():
             os.environ.setdefault(name, value)
-        self._names: dict[str, str] = {}
+        self._plugins: list[PluginInfo] = []
         self._shared: set[str] = set()
         self._lock = asyncio.Lock()
 
     def know(self, plugins: Iterable[PluginInfo]) -> None:
         """Tells it the plugins that are installed: those alone are shared."""
-        for plugin in plugins:
-            self._names[plugin.class_name] = plugin.class_name
-            for alias in plugin.aliases:
-                self._names.setdefault(alias, plugin.class_name)
+        self._plugins = list(plugins)
 
     async def warm_up(self) -> None:
         """Returns when the server has imported what all need: what it forks from then on is at work at once.
@@ -85,8 +82,10 @@ class ForkServer:
         Raises:
             OSError: the server could not be reached.
         """
+        wanted = connector_class.strip()
+        plugin = next((each.class_name for each in self._plugins if each.answers_to(wanted)), None)
         async with self._lock:
-            await asyncio.to_thread(self._start, process, self._names.get(connector_class.strip()))
+            await asyncio.to_thread(self._start, process, plugin)
 
     def _start(self, process: BaseProcess, plugin: str | None) -> None:
         if plugin is not None and plugin not in self._shared:

@@ -20,7 +20,6 @@ from tidegate_worker.plugin_answers import InstalledPlugins, OffsetEntry, Valida
 log = get_logger(__name__)
 
 _FUNCTIONS = "tidegate_worker.plugin_calls"
-_CLASS = "connector.class"
 _PLUGIN_DEADLINE = 30.0
 _OFFSETS_DEADLINE = 90.0
 _ENDING_DEADLINE = 5.0
@@ -43,45 +42,45 @@ class PluginProcess:
 
     async def list_plugins(self) -> InstalledPlugins:
         """The connectors installed here."""
-        return cast(InstalledPlugins, await self._call(_PLUGIN_DEADLINE, "", "list_plugins"))
+        return cast(InstalledPlugins, await self._call(_PLUGIN_DEADLINE, "list_plugins"))
 
     async def validate(self, name: str, config: Mapping[str, str], *, definitions_only: bool) -> Validated:
         """Checks a configuration."""
         arguments = (self._facts, name, dict(config), definitions_only)
-        plugin = config.get(_CLASS) or name
-        return cast(Validated, await self._call(_PLUGIN_DEADLINE, plugin, "validate", *arguments))
+        plugin = _plugin(config) or name
+        return cast(Validated, await self._call(_PLUGIN_DEADLINE, "validate", *arguments, plugin=plugin))
 
     async def split(self, config: Mapping[str, str]) -> tuple[ConnectorType, list[dict[str, str]]]:
         """Splits a connector into task configurations."""
-        answer = await self._call(_PLUGIN_DEADLINE, config.get(_CLASS, ""), "split", self._facts, dict(config))
+        arguments = (self._facts, dict(config))
+        answer = await self._call(_PLUGIN_DEADLINE, "split", *arguments, plugin=_plugin(config))
         return cast(tuple[ConnectorType, list[dict[str, str]]], answer)
 
     async def preview(self, config: Mapping[str, str], limit: int) -> list[str]:
         """The first records of a source, as JSON objects."""
-        plugin = config.get(_CLASS, "")
-        answer = await self._call(_PLUGIN_DEADLINE, plugin, "preview", self._facts, dict(config), limit)
-        return cast(list[str], answer)
+        arguments = (self._facts, dict(config), limit)
+        return cast(list[str], await self._call(_PLUGIN_DEADLINE, "preview", *arguments, plugin=_plugin(config)))
 
     async def get_offsets(self, config: Mapping[str, str]) -> list[OffsetEntry]:
         """A connector's committed offsets."""
-        plugin = config.get(_CLASS, "")
-        answer = await self._call(_OFFSETS_DEADLINE, plugin, "get_offsets", self._facts, dict(config))
+        arguments = (self._facts, dict(config))
+        answer = await self._call(_OFFSETS_DEADLINE, "get_offsets", *arguments, plugin=_plugin(config))
         return cast(list[OffsetEntry], answer)
 
     async def set_offsets(self, config: Mapping[str, str], tasks: int, entries: Sequence[OffsetEntry] | None) -> str:
         """Writes offsets of a connector that does not run; None deletes all."""
         arguments = (self._facts, dict(config), tasks, entries)
-        return cast(str, await self._call(_OFFSETS_DEADLINE, config.get(_CLASS, ""), "set_offsets", *arguments))
+        return cast(str, await self._call(_OFFSETS_DEADLINE, "set_offsets", *arguments, plugin=_plugin(config)))
 
     async def fence_tasks(self, connector: str, tasks: int) -> None:
         """Fences whatever may still run of a connector's tasks."""
-        await self._call(_OFFSETS_DEADLINE, "", "fence_tasks", self._facts, connector, tasks)
+        await self._call(_OFFSETS_DEADLINE, "fence_tasks", self._facts, connector, tasks)
 
-    async def _call(self, deadline: float, connector_class: str, function: str, *arguments: Any) -> Any:
+    async def _call(self, deadline: float, function: str, *arguments: Any, plugin: str = "") -> Any:
         ours, theirs = self._forks.context.Pipe(duplex=False)
         process = self._forks.context.Process(target=_serve, args=(theirs, function, arguments), daemon=True)
         try:
-            await self._forks.start(process, connector_class)
+            await self._forks.start(process, plugin)
         except OSError as error:
             ours.close()
             raise RetriableError(f"no process for {function} could be started: {error}.") from None
@@ -122,6 +121,11 @@ class PluginProcess:
         if kind == "result":
             return value
         raise _restored(kind, value)
+
+
+def _plugin(config: Mapping[str, str]) -> str:
+    """The plugin that a configuration names; empty for none."""
+    return config.get("connector.class", "")
 
 
 def _settle(answered: asyncio.Future[None]) -> None:
